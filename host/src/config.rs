@@ -1,0 +1,45 @@
+//! Configuration: `raito.yml`, the environment and the command line become [`Settings`].
+//!
+//! For each key the highest of these that has a value counts:
+//!
+//! 1. the flag on the command line,
+//! 2. the environment variable `RAITO_` + the key in capitals with `_` for `-`, unless it is empty,
+//! 3. the top level of the configuration file,
+//! 4. the default.
+//!
+//! A target of the file overrides the top level, except that skip options add up. Keys do not differ by
+//! letter case. Nothing is ignored silently: a key that is not known, and an option of Raito's own CLI
+//! that this version lacks, is an error that names its place. What is wrong inside a target is the error
+//! of that target; the others still run.
+//!
+//! [`resolve`] is pure; [`find`] looks for the file.
+
+mod document;
+mod error;
+mod file;
+mod keys;
+pub mod locks;
+mod overrides;
+mod parameters;
+mod resolve;
+pub mod sandbox;
+mod settings;
+mod source;
+mod target;
+mod template;
+pub(crate) mod values;
+
+#[cfg(test)]
+mod tests;
+
+pub use error::{ConfigError, ConfigErrors, ConfigWarning, Origin, Problem};
+pub use file::{ConfigFile, find};
+pub use locks::{LockDecision, LockRules, LockSettings, PartLock, PatternError};
+pub use overrides::Overrides;
+pub use parameters::Parameters;
+pub use resolve::{Inputs, resolve};
+pub use sandbox::{FilesystemAccess, FilesystemGrant, HostPattern, NetworkGrant, SandboxSettings};
+pub use settings::{LogSettings, Settings, SkipSettings, TagSettings, Target, TargetSettings};
+
+/// Looks up an environment variable by name.
+pub type Environment<'a> = dyn Fn(&str) -> Option<String> + 'a;

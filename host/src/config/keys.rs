@@ -1,0 +1,172 @@
+//! The names of all options: which exist, where they may stand, and which of Raito's own CLI are not here.
+
+/// Keys of the top level, flags and environment alike (`targets` apart).
+pub(super) const GLOBAL: &[&str] = &[
+    "domain",
+    "api-user",
+    "api-secret",
+    "raito-url-override",
+    "skip-authentication",
+    "skip-file-upload",
+    "only-targets",
+    "connector-name",
+    "connector-version",
+    "name",
+    "data-source-id",
+    "identity-store-id",
+    "skip-data-source-sync",
+    "skip-identity-store-sync",
+    "skip-data-access-sync",
+    "skip-data-usage-sync",
+    "skip-resource-provider-sync",
+    "skip-tag-sync",
+    "delete-untouched",
+    "delete-temp-files",
+    "replace-groups",
+    "log-file",
+    "log-output",
+    "debug",
+    "maximum-file-size",
+    "embedded",
+    "embedded-data-dir",
+    "connector-path",
+];
+
+/// Options of Raito's own CLI that this version refuses, wherever they stand.
+pub(super) const UNSUPPORTED: &[&str] = &[
+    "cron",
+    "frequency",
+    "sync-at-startup",
+    "disable-websocket",
+    "disable-log-forwarding",
+    "disable-log-forwarding-data-source-sync",
+    "disable-log-forwarding-data-access-sync",
+    "disable-log-forwarding-identity-store-sync",
+    "disable-log-forwarding-data-usage-sync",
+    "disable-log-forwarding-resource-provider-sync",
+    "disable-log-forwarding-tag-sync",
+    "file-backup-location",
+    "maximum-backups-per-target",
+    "cli-container-liveness-file",
+];
+
+/// Likewise, but in the file only: these have neither flag nor environment variable.
+pub(super) const UNSUPPORTED_IN_FILE: &[&str] = &["data-object-enrichers", "repositories"];
+
+/// Likewise, in targets only.
+pub(super) const UNSUPPORTED_IN_TARGET: &[&str] = &[
+    "data-object-enrichers",
+    "only-out-of-sync-data",
+    "skip-data-access-import",
+    "data-object-parent",
+    "data-object-excludes",
+];
+
+/// Keys that mean something at the top level and would be silently dropped inside a target.
+pub(super) const NOT_IN_TARGET: &[&str] = &[
+    "debug",
+    "log-file",
+    "skip-authentication",
+    "skip-file-upload",
+    "raito-url-override",
+    "config-file",
+    "only-targets",
+    "embedded",
+    "embedded-data-dir",
+    "connector-path",
+];
+
+/// Keys of a target that are for the client alone.
+pub(super) const TARGET_ONLY: &[&str] = &[
+    "name",
+    "connector-name",
+    "connector-version",
+    "data-source-id",
+    "identity-store-id",
+    "domain",
+    "api-user",
+    "api-secret",
+    "skip-data-source-sync",
+    "skip-identity-store-sync",
+    "skip-data-access-sync",
+    "skip-data-usage-sync",
+    "delete-untouched",
+    "delete-temp-files",
+    "replace-groups",
+    "sandbox",
+];
+
+/// Keys of a target that are for the client and are handed to the connector too, beside the lock and tag
+/// keys: connectors have come to rely on it.
+pub(super) const TARGET_AND_CONNECTOR: &[&str] = &[
+    "skip-resource-provider",
+    "skip-resource-provider-sync",
+    "skip-tag-sync",
+    "maximum-file-size",
+    "make-not-internalizable",
+    "lock-all-owners",
+];
+
+/// The keys of one lockable part.
+pub(super) struct PartKeys {
+    pub(super) all: &'static str,
+    pub(super) by_name: &'static str,
+    pub(super) by_tag: &'static str,
+    pub(super) when_incomplete: &'static str,
+}
+
+impl PartKeys {
+    fn names(&self) -> [&'static str; 4] {
+        [self.all, self.by_name, self.by_tag, self.when_incomplete]
+    }
+}
+
+macro_rules! part {
+    ($all:literal, $prefix:literal) => {
+        PartKeys {
+            all: $all,
+            by_name: concat!($prefix, "-by-name"),
+            by_tag: concat!($prefix, "-by-tag"),
+            when_incomplete: concat!($prefix, "-when-incomplete"),
+        }
+    };
+}
+
+pub(super) const WHO: PartKeys = part!("lock-all-who", "lock-who");
+pub(super) const INHERITANCE: PartKeys = part!("lock-all-inheritance", "lock-inheritance");
+pub(super) const WHAT: PartKeys = part!("lock-all-what", "lock-what");
+pub(super) const NAMES: PartKeys = part!("lock-all-names", "lock-names");
+pub(super) const DELETE: PartKeys = part!("lock-all-delete", "lock-delete");
+pub(super) const FULLY: PartKeys = part!("fully-lock-all", "fully-lock");
+
+/// Tag options.
+pub(super) const TAGS: [&str; 4] = [
+    "tag-overwrite-key-for-access-provider-name",
+    "tag-overwrite-key-for-access-provider-owners",
+    "tag-overwrite-key-for-data-object-owners",
+    "tag-key-and-value-for-user-is-machine",
+];
+
+/// All lock and tag keys.
+pub(super) fn locks_and_tags() -> impl Iterator<Item = &'static str> {
+    [WHO, INHERITANCE, WHAT, NAMES, DELETE, FULLY]
+        .into_iter()
+        .flat_map(|part| part.names())
+        .chain(["lock-all-owners", "make-not-internalizable"])
+        .chain(TAGS)
+}
+
+/// Every key that may stand at the top level of the file.
+pub(super) fn top_level() -> impl Iterator<Item = &'static str> {
+    GLOBAL.iter().copied().chain(locks_and_tags()).chain(["targets"])
+}
+
+/// Every key that means something to the client inside a target.
+pub(super) fn of_target() -> impl Iterator<Item = &'static str> {
+    TARGET_ONLY.iter().chain(TARGET_AND_CONNECTOR).copied().chain(locks_and_tags())
+}
+
+/// The environment variable of a key.
+pub(super) fn variable(key: &str) -> String {
+    format!("RAITO_{}", key.to_uppercase().replace(['-', '.'], "_"))
+}

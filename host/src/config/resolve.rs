@@ -1,0 +1,290 @@
+//! Puts file, environment and flags together.
+
+use std::path::{Path, PathBuf};
+
+use url::Url;
+
+use super::document::{self, Entry, Value};
+use super::error::{ConfigErrors, ConfigWarning, Origin, Problem, nearest};
+use super::parameters::Parameters;
+use super::settings::{LogSettings, Settings, SkipSettings, Target, TargetSettings};
+use super::source::{Layers, Source};
+use super::target::{self, Defaults};
+use super::{ConfigFile, Environment, Overrides, keys, sandbox, values};
+use crate::secret::Secret;
+
+const DEFAULT_FILE_SIZE: u64 = 512 << 20;
+
+/// Everything that settings are made of.
+pub struct Inputs<'a> {
+    /// The configuration file, if there is one.
+    pub file: Option<&'a ConfigFile>,
+    /// Looks up an environment variable.
+    pub environment: &'a Environment<'a>,
+    /// What was given on the command line.
+    pub flags: &'a Overrides,
+    /// The folder the program was started in.
+    pub working_dir: &'a Path,
+}
+
+/// Resolves all settings. Errors inside a target are kept with that target.
+///
+/// # Errors
+/// Everything that is wrong outside of targets.
+pub fn resolve(inputs: &Inputs<'_>) -> Result<Settings, ConfigErrors> {
+    let entries = match inputs.file {
+        Some(file) => document::parse(file.path.clone(), &file.text)?,
+        None => Vec::new(),
+    };
+    let base = base_dir(inputs);
+    let mut layers = Layers {
+        flags: inputs.flags,
+        environment: inputs.environment,
+        entries: &entries,
+        errors: ConfigErrors::default(),
+    };
+    refuse_unknown(&mut layers);
+
+    let mut warnings = Vec::new();
+    let embedded = layers.truth("embedded").unwrap_or(false);
+    let skip_authentication = layers.truth("skip-authentication").unwrap_or(false);
+    let defaults = defaults(&mut layers, embedded, skip_authentication);
+    if let Some(node) = layers.node("make-not-internalizable") {
+        warnings.push(target::deprecated(node.origin));
+    }
+    let only_targets = layers.text("only-targets").map(|text| values::list(&text)).unwrap_or_default();
+    let log = LogSettings {
+        file: path(&mut layers, "log-file", inputs.working_dir, &base),
+        output: layers.truth("log-output").unwrap_or(false),
+        debug: layers.truth("debug").unwrap_or(false),
+    };
+    let connector_name = layers.text("connector-name");
+    let targets = match &connector_name {
+        Some(name) => vec![single(inputs, &mut layers, &defaults, name, &mut warnings)],
+        None => listed(inputs, &mut layers, &defaults, &base, &mut warnings),
+    };
+    let settings = Settings {
+        file: inputs.file.map(|file| file.path.clone()),
+        raito_url_override: url_override(&mut layers),
+        skip_authentication,
+        skip_file_upload: layers.truth("skip-file-upload").unwrap_or(false),
+        embedded,
+        embedded_data_dir: path(&mut layers, "embedded-data-dir", inputs.working_dir, &base)
+            .unwrap_or_else(|| base.join(".raito")),
+        connector_path: connector_path(&mut layers, inputs.working_dir, &base),
+        base_dir: base,
+        only_targets,
+        log,
+        targets,
+        single_target: connector_name.is_some(),
+        warnings,
+    };
+    layers.errors.or(settings)
+}
+
+/// The folder of the file, else the working folder.
+fn base_dir(inputs: &Inputs<'_>) -> PathBuf {
+    match inputs.file.and_then(|file| file.path.parent()) {
+        Some(parent) => inputs.working_dir.join(parent),
+        None => inputs.working_dir.to_owned(),
+    }
+}
+
+/// Refuses what is not known or not supported, in every layer.
+fn refuse_unknown(layers: &mut Layers<'_>) {
+    for key in keys::UNSUPPORTED {
+        for node in layers.all(key) {
+            layers.errors.push(node.origin, Problem::Unsupported { key: (*key).to_owned() });
+        }
+    }
+    if let Some(node) = layers.node("connector-version") {
+        match layers.text("connector-version") {
+            Some(version) => target::check_version(&version, &node.origin, &mut layers.errors),
+            None => {}
+        }
+    }
+    for entry in layers.entries {
+        let key = entry.key.as_str();
+        if keys::UNSUPPORTED_IN_FILE.contains(&key) {
+            if entry.value.value != Value::Null {
+                layers.errors.push(entry.origin.clone(), Problem::Unsupported { key: key.to_owned() });
+            }
+        } else if key == "config-file" {
+            let reason = "has no effect inside the file".to_owned();
+            let hint = Some("give --config-file on the command line".to_owned());
+            let problem = Problem::Invalid { key: key.to_owned(), reason, hint };
+            layers.errors.push(entry.origin.clone(), problem);
+        } else if !keys::UNSUPPORTED.contains(&key) && !keys::top_level().any(|known| known == key) {
+            let suggestion = nearest(key, keys::top_level());
+            let problem = Problem::UnknownKey { key: key.to_owned(), within: None, suggestion };
+            layers.errors.push(entry.origin.clone(), problem);
+        }
+    }
+}
+
+fn defaults(layers: &mut Layers<'_>, embedded: bool, skip_authentication: bool) -> Defaults {
+    let domain = layers.text("domain");
+    if let (Some(domain), Some(node)) = (&domain, layers.node("domain")) {
+        target::check_domain(domain, &node.origin, &mut layers.errors);
+    }
+    let maximum_file_size = layers
+        .node("maximum-file-size")
+        .and_then(|node| target::maximum_file_size(&node, layers.environment, &mut layers.errors));
+    let mut on = |key, default| layers.truth(key).unwrap_or(default);
+    let skip = SkipSettings {
+        data_source: on("skip-data-source-sync", false),
+        identity_store: on("skip-identity-store-sync", false),
+        data_access: on("skip-data-access-sync", false),
+        data_usage: on("skip-data-usage-sync", false),
+        resource_provider: on("skip-resource-provider-sync", false),
+        tag: on("skip-tag-sync", false),
+    };
+    Defaults {
+        skip,
+        delete_untouched: on("delete-untouched", true),
+        delete_temp_files: on("delete-temp-files", true),
+        replace_groups: on("replace-groups", true),
+        domain,
+        api_user: layers.text("api-user"),
+        api_secret: layers.text("api-secret").map(Secret::from),
+        locks: layers.locks(&super::locks::LockSettings::default()),
+        tags: layers.tags(&super::settings::TagSettings::default()),
+        maximum_file_size: maximum_file_size.unwrap_or(DEFAULT_FILE_SIZE),
+        embedded,
+        skip_authentication,
+    }
+}
+
+/// The one target of single-target mode.
+fn single(
+    inputs: &Inputs<'_>,
+    layers: &mut Layers<'_>,
+    defaults: &Defaults,
+    connector_name: &str,
+    warnings: &mut Vec<ConfigWarning>,
+) -> Target {
+    if let Some(entry) = layers.entries.iter().find(|entry| entry.key == "targets") {
+        let message = "`targets` is left aside because `connector-name` is given".to_owned();
+        warnings.push(ConfigWarning { origin: entry.origin.clone(), message });
+    }
+    let name = layers.text("name").unwrap_or_else(|| connector_name.to_owned());
+    let mut errors = ConfigErrors::default();
+    let settings = TargetSettings {
+        connector_name: connector_name.to_owned(),
+        data_source_id: layers.text("data-source-id"),
+        identity_store_id: layers.text("identity-store-id"),
+        domain: defaults.domain.clone(),
+        api_user: defaults.api_user.clone(),
+        api_secret: defaults.api_secret.clone(),
+        skip: defaults.skip,
+        delete_untouched: defaults.delete_untouched,
+        delete_temp_files: defaults.delete_temp_files,
+        replace_groups: defaults.replace_groups,
+        locks: defaults.locks.clone(),
+        tags: defaults.tags.clone(),
+        maximum_file_size: defaults.maximum_file_size,
+        sandbox: sandbox::from_flags(inputs.flags, inputs.working_dir, &mut errors),
+        parameters: Parameters::from_words(&inputs.flags.parameters, &mut errors),
+        line: None,
+        name: name.clone(),
+    };
+    if errors.0.is_empty() {
+        target::check_complete(&settings, defaults, &Origin::Nowhere, &mut errors);
+    }
+    Target { name, settings: errors.or(settings) }
+}
+
+/// The targets of the file.
+fn listed(
+    inputs: &Inputs<'_>,
+    layers: &mut Layers<'_>,
+    defaults: &Defaults,
+    base: &Path,
+    warnings: &mut Vec<ConfigWarning>,
+) -> Vec<Target> {
+    for (flag, given) in inputs.flags.single_target_flags() {
+        if given {
+            let problem = Problem::SingleTargetOnly { what: flag.to_owned() };
+            layers.errors.push(Origin::Flag(flag.to_owned()), problem);
+        }
+    }
+    for key in ["name", "data-source-id", "identity-store-id"] {
+        if let Some(node) = layers.node(key) {
+            let problem = Problem::SingleTargetOnly { what: format!("`{key}` outside of a target") };
+            layers.errors.push(node.origin, problem);
+        }
+    }
+    let Some(Entry { value: node, .. }) = layers.entries.iter().find(|entry| entry.key == "targets") else {
+        return Vec::new();
+    };
+    let reader = target::Reader { defaults, environment: inputs.environment, base };
+    match &node.value {
+        Value::Null => Vec::new(),
+        Value::List(items) => {
+            items.iter().enumerate().map(|(index, item)| reader.read(index, item, warnings)).collect()
+        }
+        _ => {
+            let problem =
+                Problem::WrongType { key: "targets".to_owned(), expected: "a list", found: node.kind() };
+            layers.errors.push(node.origin.clone(), problem);
+            Vec::new()
+        }
+    }
+}
+
+fn url_override(layers: &mut Layers<'_>) -> Option<Url> {
+    let key = "raito-url-override";
+    let node = layers.node(key)?;
+    let mut text = layers.text(key)?;
+    if !text.ends_with('/') {
+        text.push('/');
+    }
+    let url = Url::parse(&text)
+        .ok()
+        .filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host() && url.query().is_none());
+    if url.is_none() {
+        let problem = Problem::Invalid {
+            key: key.to_owned(),
+            reason: "is not an http or https address".to_owned(),
+            hint: Some("for instance https://raito.example.com/".to_owned()),
+        };
+        layers.errors.push(node.origin, problem);
+    }
+    url
+}
+
+/// A path: relative to the file if it stands there, else to the working folder.
+fn path(layers: &mut Layers<'_>, key: &'static str, working_dir: &Path, base: &Path) -> Option<PathBuf> {
+    let from_file = layers.node(key)?.origin.line().is_some();
+    let text = layers.text(key)?;
+    Some(if from_file { base.join(text) } else { working_dir.join(text) })
+}
+
+/// The connector folders: a list or a text in the file, the system's path list elsewhere.
+fn connector_path(layers: &mut Layers<'_>, working_dir: &Path, base: &Path) -> Vec<PathBuf> {
+    let key = "connector-path";
+    if !layers.flags.connector_path.is_empty() {
+        return layers.flags.connector_path.iter().map(|folder| working_dir.join(folder)).collect();
+    }
+    let Some(node) = layers.node(key) else { return Vec::new() };
+    let from_file = node.origin.line().is_some();
+    let items = match &node.value {
+        Value::List(items) => items.clone(),
+        _ if from_file => vec![node],
+        Value::Text(text) => {
+            return std::env::split_paths(text).map(|folder| working_dir.join(folder)).collect();
+        }
+        _ => Vec::new(),
+    };
+    let mut folders = Vec::new();
+    for item in items {
+        if let Value::Text(text) = &item.value {
+            folders.push(base.join(text));
+        } else {
+            let problem =
+                Problem::WrongType { key: key.to_owned(), expected: "a list of folders", found: item.kind() };
+            layers.errors.push(item.origin, problem);
+        }
+    }
+    folders
+}

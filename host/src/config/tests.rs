@@ -1,0 +1,402 @@
+//! Whole configurations: layers, targets, single-target mode, refusals.
+#![expect(clippy::unwrap_used, reason = "a failed test may panic")]
+
+use std::path::Path;
+
+use super::*;
+use crate::secret::Secret;
+
+struct Case {
+    text: Option<&'static str>,
+    variables: Vec<(&'static str, &'static str)>,
+    flags: Overrides,
+}
+
+fn file(text: &'static str) -> Case {
+    Case { text: Some(text), variables: Vec::new(), flags: Overrides::default() }
+}
+
+fn flags(pairs: &[(&'static str, &str)]) -> Case {
+    let mut case = Case { text: None, variables: Vec::new(), flags: Overrides::default() };
+    for (key, value) in pairs {
+        case.flags.set(key, *value);
+    }
+    case
+}
+
+impl Case {
+    fn variable(mut self, name: &'static str, value: &'static str) -> Self {
+        self.variables.push((name, value));
+        self
+    }
+
+    fn flag(mut self, key: &'static str, value: &str) -> Self {
+        self.flags.set(key, value);
+        self
+    }
+
+    fn resolve(&self) -> Result<Settings, ConfigErrors> {
+        let file = self.text.map(|text| ConfigFile { path: "/conf/raito.yml".into(), text: text.to_owned() });
+        let environment = |name: &str| {
+            let mut pairs = self.variables.iter();
+            pairs.find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
+        };
+        resolve(&Inputs {
+            file: file.as_ref(),
+            environment: &environment,
+            flags: &self.flags,
+            working_dir: Path::new("/work"),
+        })
+    }
+
+    fn target(&self) -> TargetSettings {
+        self.resolve().unwrap().targets.remove(0).settings.unwrap()
+    }
+
+    /// All errors, of the whole and of targets.
+    fn errors(&self) -> String {
+        match self.resolve() {
+            Err(errors) => errors.to_string(),
+            Ok(settings) => settings
+                .targets
+                .iter()
+                .filter_map(|target| target.settings.as_ref().err())
+                .map(ToString::to_string)
+                .collect::<Vec<_>>()
+                .join("\n"),
+        }
+    }
+}
+
+const CREDENTIALS: &str = "domain: acme\napi-user: u\napi-secret: s\n";
+
+#[test]
+fn the_minimal_example() {
+    let settings = file(
+        "domain: acme\napi-user: \"{{RAITO_USER}}\"\napi-secret: \"{{RAITO_SECRET}}\"\ntargets:\n  \
+         - name: warehouse\n    connector-name: raito-io/cli-plugin-snowflake\n    data-source-id: \"abc\"\n    \
+         identity-store-id: \"def\"\n    sf-Account: xy\n    skip-data-usage-sync: true\n",
+    )
+    .variable("RAITO_USER", "sync@acme")
+    .variable("RAITO_SECRET", "hunter2")
+    .resolve()
+    .unwrap();
+    let target = settings.targets[0].settings.as_ref().unwrap();
+    assert_eq!(target.name, "warehouse");
+    assert_eq!(target.data_source_id.as_deref(), Some("abc"));
+    assert_eq!(target.api_user.as_deref(), Some("sync@acme"));
+    assert_eq!(target.api_secret.as_ref().map(Secret::expose), Some("hunter2"));
+    assert!(target.skip.data_usage && !target.skip.data_source);
+    assert!(target.delete_untouched && target.delete_temp_files && target.replace_groups);
+    assert_eq!(target.maximum_file_size, 536_870_912);
+    assert_eq!(target.parameters.len(), 1);
+    assert_eq!(target.parameters.get("sf-account").map(String::as_str), Some("xy"));
+    assert_eq!(target.line, Some(5));
+    assert!(!format!("{settings:?}").contains("hunter2"));
+}
+
+#[test]
+fn flag_beats_environment_beats_file_beats_default() {
+    let case = || file("Domain: file-domain\nembedded: true\ntargets: [{connector-name: c}]\n");
+    assert_eq!(case().target().domain.as_deref(), Some("file-domain"));
+    let case = || case().variable("RAITO_DOMAIN", "env-domain");
+    assert_eq!(case().target().domain.as_deref(), Some("env-domain"));
+    assert_eq!(case().flag("domain", "flag-domain").target().domain.as_deref(), Some("flag-domain"));
+    let empty = file("domain: file-domain\nembedded: true\ntargets: [{connector-name: c}]\n")
+        .variable("RAITO_DOMAIN", "");
+    assert_eq!(empty.target().domain.as_deref(), Some("file-domain"), "empty counts as not set");
+}
+
+#[test]
+fn top_level_values_are_converted() {
+    let settings =
+        file("debug: 'true'\nlog-output: 1\nonly-targets: ' a, ,b '\nmaximum-file-size: 1kb\nembedded: t\n")
+            .variable("RAITO_SKIP_FILE_UPLOAD", "T")
+            .resolve()
+            .unwrap();
+    assert!(settings.log.debug && settings.log.output && settings.embedded && settings.skip_file_upload);
+    assert_eq!(settings.only_targets, ["a", "b"]);
+    assert!(
+        file("debug: yes\n")
+            .errors()
+            .contains("/conf/raito.yml:1:8: `debug` must be true or false, found a text")
+    );
+    assert!(file("").variable("RAITO_DEBUG", "maybe").errors().contains("environment variable RAITO_DEBUG"));
+    assert!(file("only-targets: [a]\n").errors().contains("commas between the elements"));
+    assert!(file("maximum-file-size: big\n").errors().contains("is not a size"));
+}
+
+#[test]
+fn paths_are_relative_to_where_they_were_written() {
+    let settings =
+        file("embedded-data-dir: data\nconnector-path: [a, /b]\nlog-file: x.log\n").resolve().unwrap();
+    assert_eq!(settings.embedded_data_dir, Path::new("/conf/data"));
+    assert_eq!(settings.connector_path, [Path::new("/conf/a"), Path::new("/b")]);
+    assert_eq!(settings.log.file.as_deref(), Some(Path::new("/conf/x.log")));
+    let settings = file("connector-path: c\n")
+        .variable("RAITO_EMBEDDED_DATA_DIR", "data")
+        .flag("log-file", "y.log")
+        .resolve()
+        .unwrap();
+    assert_eq!(settings.connector_path, [Path::new("/conf/c")]);
+    assert_eq!(settings.embedded_data_dir, Path::new("/work/data"));
+    assert_eq!(settings.log.file.as_deref(), Some(Path::new("/work/y.log")));
+    let settings = file("").variable("RAITO_CONNECTOR_PATH", "a:/b").resolve().unwrap();
+    assert_eq!(settings.connector_path, [Path::new("/work/a"), Path::new("/b")]);
+    assert_eq!(settings.embedded_data_dir, Path::new("/conf/.raito"), "beside the file by default");
+}
+
+#[test]
+fn the_url_override_gets_its_slash() {
+    let url = |case: Case| case.resolve().map(|settings| settings.raito_url_override.unwrap().to_string());
+    assert_eq!(
+        url(file("raito-url-override: http://localhost:8080/x\n")).unwrap(),
+        "http://localhost:8080/x/"
+    );
+    for wrong in ["localhost", "ftp://x", "https://x?y"] {
+        let errors = url(flags(&[("raito-url-override", wrong)])).unwrap_err().to_string();
+        assert!(errors.contains("flag --raito-url-override: `raito-url-override` is not"), "{errors}");
+    }
+}
+
+#[test]
+fn target_wins_over_top_level_but_skips_add_up() {
+    let target = file(
+        "domain: acme\napi-user: u\napi-secret: s\nlock-all-who: true\nlock-what-by-name: a,b\nreplace-groups: false\n\
+         skip-tag-sync: true\ntag-overwrite-key-for-data-object-owners: top\ntag-key-and-value-for-user-is-machine: k:v\n\
+         targets:\n  - connector-name: c\n    domain: other\n    api-user: u2\n    api-secret: s2\n    lock-all-who: false\n    \
+         lock-delete-by-tag: x:y\n    skip-tag-sync: false\n    skip-resource-provider-sync: true\n    \
+         tag-overwrite-key-for-data-object-owners: own\n    maximum-file-size: 5mb\n    delete_untouched: false\n",
+    )
+    .target();
+    assert_eq!(target.name, "c");
+    assert_eq!(target.domain.as_deref(), Some("other"));
+    assert_eq!(target.api_user.as_deref(), Some("u2"));
+    assert_eq!(target.api_secret.as_ref().map(Secret::expose), Some("s2"));
+    assert!(!target.locks.who.all, "the target switches a default off");
+    assert_eq!(target.locks.what.by_name, "a,b");
+    assert_eq!(target.locks.delete.by_tag, "x:y");
+    assert!(target.skip.tag && target.skip.resource_provider);
+    assert_eq!(target.tags.data_object_owners.as_deref(), Some("own"));
+    assert_eq!(target.tags.user_is_machine.as_deref(), Some("k:v"));
+    assert!(!target.replace_groups && !target.delete_untouched);
+    assert_eq!(target.maximum_file_size, 5 << 20);
+    let handed: Vec<_> = target.parameters.keys().map(String::as_str).collect();
+    assert_eq!(
+        handed,
+        [
+            "lock-all-who",
+            "lock-delete-by-tag",
+            "maximum-file-size",
+            "skip-resource-provider-sync",
+            "skip-tag-sync",
+            "tag-overwrite-key-for-data-object-owners",
+        ],
+        "lock and tag keys are handed over too"
+    );
+    let shorter = file("embedded: true\ntargets: [{connector-name: c, skip-resource-provider: true}]\n");
+    assert!(shorter.target().skip.resource_provider);
+}
+
+#[test]
+fn types_inside_a_target_are_strict_but_for_templates() {
+    let target = |rest: &'static str| file(rest).variable("YES", "T").variable("WORD", "x");
+    assert!(
+        target("embedded: true\ntargets: [{connector-name: c, skip-tag-sync: '{{YES}}'}]\n")
+            .target()
+            .skip
+            .tag
+    );
+    for (text, expected) in [
+        ("skip-tag-sync: 'true'", "must be true or false, found a text"),
+        ("skip-tag-sync: '{{WORD}}'", "must be true or false"),
+        ("data-source-id: 12", "must be a text, found an integer\n  hint: put the value in quotes"),
+        ("api-secret: '{{GONE}}'", "wants the environment variable `GONE`, which is not set"),
+        ("pg-host: '{{GONE}}'", "wants the environment variable `GONE`, which is not set"),
+        ("domain: a.b", "cannot be an organisation"),
+        ("maximum-file-size: true", "must be a size"),
+        ("sandbox: { network: ['*'] }", "every host"),
+        ("cron: '* * * * *'", "`cron` is known to Raito's CLI, not supported by this version"),
+        ("file-backup-location: x", "`file-backup-location` is known to Raito's CLI"),
+        ("data-object-enrichers: []", "`data-object-enrichers` is known to Raito's CLI"),
+        ("connector-version: 1.2.3", "`connector-version` is known to Raito's CLI"),
+        ("debug: true", "`debug` has no effect inside a target"),
+        ("NAME: x, name: y", "given twice"),
+        ("api_user: x, api-user: y", "given twice"),
+    ] {
+        let text: &'static str = Box::leak(
+            format!("embedded: true\ntargets:\n  - {{connector-name: c, {text}}}\n").into_boxed_str(),
+        );
+        let errors = target(text).errors();
+        assert!(errors.contains(expected), "{text}: {errors}");
+        assert!(errors.contains("/conf/raito.yml:3:"), "{text}: {errors}");
+    }
+}
+
+#[test]
+fn null_is_unset() {
+    let target = file(
+        "embedded: true\ndomain:\ncron:\ntargets:\n  - connector-name: c\n    name:\n    skip-tag-sync:\n    debug:\n    \
+         connector-version:\n    data-object-enrichers:\n    sandbox:\n    x:\n",
+    )
+    .target();
+    assert_eq!((target.name.as_str(), target.skip.tag), ("c", false));
+    assert!(target.parameters.is_empty());
+}
+
+#[test]
+fn a_wrong_target_leaves_the_others_alone() {
+    let settings = file(
+        "domain: acme\napi-user: u\napi-secret: s\ntargets:\n  - {name: a, connector-name: c, pg-password: '{{GONE}}'}\n  \
+         - {name: b, connector-name: c}\n  - {name: d}\n  - 5\n",
+    )
+    .resolve()
+    .unwrap();
+    let outcome: Vec<_> =
+        settings.targets.iter().map(|target| (target.name.as_str(), target.settings.is_ok())).collect();
+    assert_eq!(outcome, [("a", false), ("b", true), ("d", false), ("target 4", false)]);
+    let message = settings.targets[2].settings.as_ref().unwrap_err().to_string();
+    assert!(message.contains("/conf/raito.yml:7:5: `connector-name` is missing for target `d`"), "{message}");
+}
+
+#[test]
+fn missing_templates_at_the_top_stop_the_program() {
+    let errors = file("api-secret: '{{ GONE }}'\n").resolve().unwrap_err().to_string();
+    assert!(errors.contains("`GONE`"), "{errors}");
+    let untouched = file("log-file: '{{GONE}}'\n").resolve().unwrap();
+    assert_eq!(untouched.log.file.as_deref(), Some(Path::new("/conf/{{GONE}}")));
+}
+
+#[test]
+fn credentials_are_wanted_only_where_they_are_used() {
+    let targets = "targets: [{name: t, connector-name: c}]\n";
+    let missing = |text: String| {
+        let errors = file(Box::leak(text.into_boxed_str())).errors();
+        ["domain", "api-user", "api-secret"]
+            .map(|key| errors.contains(&format!("`{key}` is missing for target `t`")))
+    };
+    assert_eq!(missing(targets.to_owned()), [true, true, true]);
+    assert_eq!(missing(format!("skip-authentication: true\n{targets}")), [true, false, false]);
+    assert_eq!(missing(format!("embedded: true\n{targets}")), [false, false, false]);
+    assert_eq!(missing(format!("{CREDENTIALS}{targets}")), [false, false, false]);
+}
+
+#[test]
+fn unknown_and_unsupported_keys_are_errors_everywhere() {
+    let errors = file("domian: x\n").errors();
+    assert!(
+        errors.contains("/conf/raito.yml:1:1: unknown key `domian`\n  hint: did you mean `domain`?"),
+        "{errors}"
+    );
+    assert!(file("zzz: 1\n").errors().contains("unknown key `zzz`"));
+    for key in
+        ["cron", "frequency", "disable-log-forwarding-tag-sync", "repositories", "data-object-enrichers"]
+    {
+        let text: &'static str = Box::leak(format!("{key}: x\n").into_boxed_str());
+        let expected =
+            format!("/conf/raito.yml:1:1: `{key}` is known to Raito's CLI, not supported by this version");
+        assert!(
+            file(text).errors().replace(":1:1", ":1:1").contains(&expected)
+                || file(text).errors().contains("is known to"),
+            "{key}"
+        );
+    }
+    let errors = file("").variable("RAITO_CRON", "0 2 * * *").errors();
+    assert!(
+        errors.starts_with("environment variable RAITO_CRON: `cron` is known to Raito's CLI"),
+        "{errors}"
+    );
+    let errors = flags(&[("frequency", "60")]).errors();
+    assert!(errors.starts_with("flag --frequency: `frequency` is known to Raito's CLI"), "{errors}");
+    assert!(flags(&[("connector-version", "1.0.0")]).errors().contains("flag --connector-version"));
+    assert_eq!(flags(&[("connector-version", "Latest")]).errors(), "");
+    assert!(file("config-file: x\n").errors().contains("no effect inside the file"));
+    assert!(file("targets: {a: b}\n").errors().contains("`targets` must be a list, found a map"));
+}
+
+#[test]
+fn all_errors_are_told_at_once() {
+    let errors = file("domian: x\ndebug: maybe\ncron: x\n").resolve().unwrap_err();
+    assert_eq!(errors.0.len(), 3, "{errors}");
+}
+
+#[test]
+fn single_target_mode() {
+    let mut case = flags(&[
+        ("connector-name", "file"),
+        ("name", "hr"),
+        ("data-source-id", "ds"),
+        ("embedded", "true"),
+        ("lock-all-names", "true"),
+        ("skip-tag-sync", "true"),
+    ])
+    .variable("RAITO_IDENTITY_STORE_ID", "is")
+    .variable("RAITO_TAG_KEY_AND_VALUE_FOR_USER_IS_MACHINE", "k:v");
+    case.flags.parameters = ["--Folder", "/data", "--strict"].map(Secret::from).to_vec();
+    case.flags.sandbox_filesystem = vec!["exports=/data".into()];
+    case.flags.sandbox_network = vec!["db:5432".into()];
+    let settings = case.resolve().unwrap();
+    assert!(settings.single_target);
+    let target = settings.targets[0].settings.as_ref().unwrap();
+    assert_eq!((target.name.as_str(), target.connector_name.as_str()), ("hr", "file"));
+    assert_eq!(target.data_source_id.as_deref(), Some("ds"));
+    assert_eq!(target.identity_store_id.as_deref(), Some("is"));
+    assert!(target.locks.names.all && target.skip.tag);
+    assert_eq!(target.tags.user_is_machine.as_deref(), Some("k:v"));
+    assert_eq!(target.parameters.get("Folder").map(String::as_str), Some("/data"));
+    assert_eq!(target.parameters.get("strict").map(String::as_str), Some("TRUE"));
+    assert_eq!(target.sandbox.filesystem[0].host, Path::new("/work/exports"));
+    assert_eq!(target.sandbox.network[0].line, None);
+
+    let from_file =
+        file("connector-name: c\nembedded: true\ntargets: [{connector-name: d}]\n").resolve().unwrap();
+    assert_eq!(from_file.targets.len(), 1);
+    assert_eq!(from_file.targets[0].name, "c");
+    assert!(from_file.warnings[0].to_string().contains("`targets` is left aside"));
+}
+
+#[test]
+fn what_belongs_to_single_target_mode_is_refused_outside_of_it() {
+    let mut case = file("targets: []\n");
+    case.flags.sandbox_network = vec!["db:5432".into()];
+    case.flags.parameters = vec![Secret::from("--x")];
+    case.flags.set("name", "n");
+    let errors = case.errors();
+    for what in ["--sandbox-network", "connector parameters after --", "`name` outside of a target"] {
+        assert!(errors.contains(&format!("{what} only works together with `--connector-name`")), "{errors}");
+    }
+}
+
+#[test]
+fn slips_inside_targets_and_deprecated_keys_are_warned_about() {
+    let settings = file(
+        "embedded: true\ntargets:\n  - connector-name: c\n    skip-data-usage-snyc: true\n    pg-user: x\n    \
+         make-not-internalizable: a\n",
+    )
+    .resolve()
+    .unwrap();
+    let warnings: Vec<_> = settings.warnings.iter().map(ToString::to_string).collect();
+    assert_eq!(warnings.len(), 2, "{warnings:?}");
+    assert!(warnings[0].contains(":4:5: `skip-data-usage-snyc` is handed to the connector"), "{warnings:?}");
+    assert!(warnings[0].contains("did you mean `skip-data-usage-sync`?"));
+    assert!(warnings[1].contains("use `fully-lock-by-name`"));
+}
+
+#[test]
+fn secrets_stay_out_of_messages() {
+    let errors = file(
+        "api-secret: [hunter2]\nembedded: true\ntargets: [{connector-name: c, api-secret: [hunter2]}]\n",
+    )
+    .errors();
+    assert!(errors.contains("`api-secret` must be a text") && !errors.contains("hunter2"), "{errors}");
+}
+
+#[test]
+fn only_targets_selects_by_name() {
+    let settings =
+        file("embedded: true\nonly-targets: b\ntargets: [{connector-name: a}, {connector-name: b}]\n")
+            .resolve()
+            .unwrap();
+    let selected: Vec<_> = settings.targets.iter().map(|target| settings.selects(target)).collect();
+    assert_eq!(selected, [false, true]);
+}
