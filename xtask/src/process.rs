@@ -28,7 +28,8 @@ pub(crate) fn capture(command: &mut Command) -> Result<String> {
         .output()
         .with_context(|| format!("cannot start `{}`", shown(command)))?;
     succeeded(command, output.status)?;
-    String::from_utf8(output.stdout).with_context(|| format!("`{}` printed bytes that are not UTF-8", shown(command)))
+    String::from_utf8(output.stdout)
+        .with_context(|| format!("`{}` printed bytes that are not UTF-8", shown(command)))
 }
 
 /// Runs a command for at most `limit`; one that takes longer is killed, which is an error like a failure is.

@@ -118,10 +118,13 @@ impl WasmTarget {
     /// The value of [`FLAGS_VARIABLE`], with the user's own flags first.
     fn flags(&self) -> Result<Option<String>> {
         let Self::Sysroot(folder) = self else { return Ok(None) };
-        let folder = folder.to_str().context("the workspace's path is not UTF-8, which cargo's variables need")?;
+        let folder =
+            folder.to_str().context("the workspace's path is not UTF-8, which cargo's variables need")?;
         if folder.contains(char::is_whitespace) {
             // Cargo splits the variable at blanks and knows no quotes.
-            bail!("the path {folder} holds a blank, which cannot be handed to the compiler: move the workspace");
+            bail!(
+                "the path {folder} holds a blank, which cannot be handed to the compiler: move the workspace"
+            );
         }
         let own = env::var(FLAGS_VARIABLE).unwrap_or_default();
         Ok(Some(format!("{own} --sysroot {folder}").trim_start().to_owned()))
@@ -134,7 +137,9 @@ impl fmt::Display for WasmTarget {
             Self::Given => write!(formatter, "{TARGET} is given by {FLAGS_VARIABLE}"),
             Self::Installed => write!(formatter, "{TARGET} is installed in the toolchain"),
             Self::Added => write!(formatter, "{TARGET} was installed by rustup"),
-            Self::Sysroot(folder) => write!(formatter, "{TARGET} was compiled from source, in {}", folder.display()),
+            Self::Sysroot(folder) => {
+                write!(formatter, "{TARGET} was compiled from source, in {}", folder.display())
+            }
         }
     }
 }

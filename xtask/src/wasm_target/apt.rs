@@ -29,9 +29,11 @@ const KEYRINGS: [&str; 2] =
 /// `folder`, which becomes a root with a `usr` inside. Nothing is installed.
 pub(super) fn unpack_sources(release: &str, folder: &Path) -> Result<()> {
     for program in ["apt-get", "apt-cache", "dpkg"] {
-        process::find_program(program).with_context(|| format!("{program} is not there: not a Debian system"))?;
+        process::find_program(program)
+            .with_context(|| format!("{program} is not there: not a Debian system"))?;
     }
-    let keyring = KEYRINGS.iter().find(|path| Path::new(path).is_file()).context("no Debian archive keyring")?;
+    let keyring =
+        KEYRINGS.iter().find(|path| Path::new(path).is_file()).context("no Debian archive keyring")?;
     let codename = codename(&fs::read_to_string(OS_RELEASE).unwrap_or_default()).unwrap_or_default();
     let mirrors = apt_sources::mirrors(Path::new(APT_FOLDER), &codename);
     if mirrors.is_empty() {
@@ -43,7 +45,9 @@ pub(super) fn unpack_sources(release: &str, folder: &Path) -> Result<()> {
         if let Err(error) = apt.update() {
             eprintln!("{error:#}");
         }
-        let Some(rust_src) = apt.newest("rust-src", |version| is_release(version, release))? else { continue };
+        let Some(rust_src) = apt.newest("rust-src", |version| is_release(version, release))? else {
+            continue;
+        };
         let Some(wasi_libc) = apt.newest("wasi-libc", |_| true)? else { continue };
         eprintln!("fetching rust-src {rust_src} and wasi-libc {wasi_libc} from {suite}");
         return apt.unpack(&[("rust-src", rust_src), ("wasi-libc", wasi_libc)], folder);

@@ -51,13 +51,18 @@ pub(crate) fn mirrors(apt_folder: &Path, codename: &str) -> Vec<String> {
         sources.append(&mut fs::read_to_string(&file).map(|text| parse(&text)).unwrap_or_default());
     }
     let named = mirrors_of(&sources, &[codename]);
-    if named.is_empty() { mirrors_of(&sources, &["stable", "oldstable", "testing", "unstable"]) } else { named }
+    if named.is_empty() {
+        mirrors_of(&sources, &["stable", "oldstable", "testing", "unstable"])
+    } else {
+        named
+    }
 }
 
 fn mirrors_of(sources: &[Source], suites: &[&str]) -> Vec<String> {
     let mut mirrors = Vec::new();
     for Source { uri, suite, components } in sources {
-        let wanted = suites.contains(&suite.as_str()) && components.iter().any(|component| component == "main");
+        let wanted =
+            suites.contains(&suite.as_str()) && components.iter().any(|component| component == "main");
         if wanted && !uri.starts_with("cdrom:") && !mirrors.contains(uri) {
             mirrors.push(uri.clone());
         }
@@ -119,7 +124,11 @@ fn stanza(fields: &BTreeMap<String, String>) -> Vec<Source> {
     let mut sources = Vec::new();
     for uri in words("uris") {
         for suite in words("suites") {
-            sources.push(Source { uri: uri.to_owned(), suite: suite.to_owned(), components: components.clone() });
+            sources.push(Source {
+                uri: uri.to_owned(),
+                suite: suite.to_owned(),
+                components: components.clone(),
+            });
         }
     }
     sources
@@ -175,13 +184,19 @@ mod tests {
         let folder = std::env::temp_dir().join(format!("xtask-apt-{}", std::process::id()));
         let parts = folder.join("sources.list.d");
         fs::create_dir_all(&parts)?;
-        fs::write(folder.join("sources.list"), "deb cdrom:[x]/ bookworm main\ndeb http://a.example/ bookworm main\n")?;
+        fs::write(
+            folder.join("sources.list"),
+            "deb cdrom:[x]/ bookworm main\ndeb http://a.example/ bookworm main\n",
+        )?;
         fs::write(
             parts.join("debian.sources"),
             "Types: deb\nURIs: http://b.example/ http://a.example/\nSuites: bookworm\nComponents: main\n\n\
              Types: deb\nURIs: http://security.example/\nSuites: bookworm-security\nComponents: main\n",
         )?;
-        fs::write(parts.join("tool.list"), "deb http://tool.example/ bookworm stable\ndeb http://c.example/ stable main\n")?;
+        fs::write(
+            parts.join("tool.list"),
+            "deb http://tool.example/ bookworm stable\ndeb http://c.example/ stable main\n",
+        )?;
         fs::write(parts.join("old.list.save"), "deb http://saved.example/ bookworm main\n")?;
         assert_eq!(mirrors(&folder, "bookworm"), ["http://a.example/", "http://b.example/"]);
         assert_eq!(mirrors(&folder, "trixie"), ["http://c.example/"]);

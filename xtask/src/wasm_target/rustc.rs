@@ -24,8 +24,10 @@ pub(crate) struct Rustc {
 impl Rustc {
     /// Asks the compiler that cargo uses in `folder`.
     pub(crate) fn query(folder: &Path) -> Result<Self> {
-        let ask = |arguments: &[&str]| process::capture(Command::new("rustc").current_dir(folder).args(arguments));
-        let (release, commit, host) = parse_version(&ask(&["-vV"])?).context("cannot read what `rustc -vV` printed")?;
+        let ask =
+            |arguments: &[&str]| process::capture(Command::new("rustc").current_dir(folder).args(arguments));
+        let (release, commit, host) =
+            parse_version(&ask(&["-vV"])?).context("cannot read what `rustc -vV` printed")?;
         let sysroot = PathBuf::from(ask(&["--print", "sysroot"])?.trim_end());
         Ok(Self { release, commit, host, sysroot })
     }
@@ -52,7 +54,9 @@ pub(crate) fn holds_std(folder: &Path) -> bool {
 /// The release, commit and host among the `key: value` lines of `rustc -vV`.
 fn parse_version(text: &str) -> Option<(String, String, String)> {
     let value = |key: &str| {
-        text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(": ")).map(|value| value.trim().to_owned())
+        text.lines()
+            .find_map(|line| line.strip_prefix(key)?.strip_prefix(": "))
+            .map(|value| value.trim().to_owned())
     };
     let commit = value("commit-hash").unwrap_or_else(|| "unknown".to_owned());
     Some((value("release")?, commit, value("host")?))

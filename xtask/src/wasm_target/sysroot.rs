@@ -28,7 +28,8 @@ const SELF_CONTAINED: [&str; 3] = ["crt1-command.o", "crt1-reactor.o", "libc.a"]
 pub(super) fn built(workspace: &Workspace, rustc: &Rustc) -> Option<PathBuf> {
     let folder = folder(workspace, rustc);
     // The link breaks when the toolchain has moved.
-    let complete = rustc::holds_std(&libraries(&folder)) && folder.join("lib/rustlib").join(&rustc.host).is_dir();
+    let complete =
+        rustc::holds_std(&libraries(&folder)) && folder.join("lib/rustlib").join(&rustc.host).is_dir();
     complete.then_some(folder)
 }
 
@@ -62,7 +63,16 @@ fn build(workspace: &Workspace, rustc: &Rustc, work: &Path) -> Result<PathBuf> {
         workspace
             .cargo()
             .current_dir(&source)
-            .args(["build", "--quiet", "--locked", "--release", "--target", TARGET, "--features", "panic-unwind"])
+            .args([
+                "build",
+                "--quiet",
+                "--locked",
+                "--release",
+                "--target",
+                TARGET,
+                "--features",
+                "panic-unwind",
+            ])
             .args(["--manifest-path", "sysroot/Cargo.toml"])
             .arg("--target-dir")
             .arg(&build)
@@ -78,14 +88,19 @@ fn build(workspace: &Workspace, rustc: &Rustc, work: &Path) -> Result<PathBuf> {
     fs::create_dir_all(&self_contained)?;
     for entry in fs::read_dir(build.join(TARGET).join("release/deps"))? {
         let path = entry?.path();
-        if let (Some("rlib"), Some(name)) = (path.extension().and_then(|ending| ending.to_str()), path.file_name()) {
+        if let (Some("rlib"), Some(name)) =
+            (path.extension().and_then(|ending| ending.to_str()), path.file_name())
+        {
             copy(&path, &libraries.join(name))?;
         }
     }
     for name in SELF_CONTAINED {
         copy(&packages.join("usr/lib").join(TARGET).join(name), &self_contained.join(name))?;
     }
-    link_folder(&rustc.sysroot.join("lib/rustlib").join(&rustc.host), &sysroot.join("lib/rustlib").join(&rustc.host))?;
+    link_folder(
+        &rustc.sysroot.join("lib/rustlib").join(&rustc.host),
+        &sysroot.join("lib/rustlib").join(&rustc.host),
+    )?;
 
     let folder = folder(workspace, rustc);
     remove(&folder)?;
@@ -116,7 +131,8 @@ fn remove(folder: &Path) -> Result<()> {
 
 #[cfg(unix)]
 fn link_folder(original: &Path, link: &Path) -> Result<()> {
-    std::os::unix::fs::symlink(original, link).with_context(|| format!("cannot link to {}", original.display()))
+    std::os::unix::fs::symlink(original, link)
+        .with_context(|| format!("cannot link to {}", original.display()))
 }
 
 #[cfg(not(unix))]
