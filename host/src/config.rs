@@ -32,6 +32,9 @@ pub(crate) mod values;
 #[cfg(test)]
 mod tests;
 
+#[cfg(test)]
+pub(crate) use keys::flags as flag_keys;
+
 pub use error::{ConfigError, ConfigErrors, ConfigWarning, Origin, Problem};
 pub use file::{ConfigFile, find};
 pub use locks::{LockDecision, LockRules, LockSettings, PartLock, PatternError};

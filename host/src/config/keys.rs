@@ -170,3 +170,10 @@ pub(super) fn of_target() -> impl Iterator<Item = &'static str> {
 pub(super) fn variable(key: &str) -> String {
     format!("RAITO_{}", key.to_uppercase().replace(['-', '.'], "_"))
 }
+
+/// Every key that has a flag.
+#[cfg(test)]
+pub(crate) fn flags() -> impl Iterator<Item = &'static str> {
+    const WITHOUT: [&str; 3] = ["delete-untouched", "delete-temp-files", "replace-groups"];
+    GLOBAL.iter().chain(UNSUPPORTED).copied().filter(|key| !WITHOUT.contains(key)).chain(locks_and_tags())
+}

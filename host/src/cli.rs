@@ -1,0 +1,223 @@
+//! The command line: what may be written, and nothing about what it does.
+//!
+//! [`parse`] gives a [`Cli`]; [`Cli::overrides`] turns its flags into the highest layer of the
+//! configuration. Usage errors end with [`USAGE_EXIT_CODE`], help and version with 0 ([`exit_code`]).
+//!
+//! Flags are those of Raito's own CLI as far as they are supported. Those that are not are parsed too, so that
+//! the configuration can refuse them by name; they do not appear in the help. Flags that nobody knows are
+//! refused.
+
+use std::ffi::OsString;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::builder::{StyledStr, TypedValueParser as _};
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
+
+use crate::cloud_client::version;
+use crate::config::Overrides;
+
+mod flags;
+mod run;
+
+#[cfg(test)]
+mod tests;
+
+pub use run::RunArgs;
+
+/// The exit code of a wrong command line: that of a wrong configuration.
+pub const USAGE_EXIT_CODE: u8 = 3;
+
+/// Commands of Raito's own CLI that this version does not have.
+const UNSUPPORTED_COMMANDS: [&str; 4] = ["access", "add-target", "apply-access", "completion"];
+
+/// Synchronises identities, metadata, access controls and usage with Raito Cloud through sandboxed connectors.
+#[derive(Debug, Parser)]
+#[command(
+    name = "raito",
+    version = format!("version {}", version::text()),
+    disable_version_flag = true,
+    subcommand_required = true,
+    arg_required_else_help = true,
+    propagate_version = false
+)]
+pub struct Cli {
+    /// Flags that every command takes.
+    #[command(flatten)]
+    pub global: GlobalArgs,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+    /// Print the version and end.
+    #[arg(short = 'v', long = "version", action = clap::ArgAction::Version)]
+    version: Option<bool>,
+}
+
+/// Flags that every command takes.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Global options")]
+pub struct GlobalArgs {
+    /// Configuration file, YAML or JSON [default: raito.yml here or in ~/.raito]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config_file: Option<PathBuf>,
+    /// Append structured log lines to this file
+    #[arg(long, global = true, value_name = "FILE")]
+    pub log_file: Option<String>,
+    /// Write structured log lines instead of the friendly display
+    #[arg(
+        long,
+        global = true,
+        value_name = "BOOL",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "true",
+        value_parser = flags::truth
+    )]
+    pub log_output: Option<bool>,
+    /// Include debug messages in the log
+    #[arg(
+        long,
+        global = true,
+        value_name = "BOOL",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "true",
+        value_parser = flags::truth
+    )]
+    pub debug: Option<bool>,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Synchronise all targets once
+    Run(Box<RunArgs>),
+    /// Print what a connector says about itself
+    Info(InfoArgs),
+    /// The self-hosted Raito Cloud
+    #[command(subcommand, arg_required_else_help = true)]
+    Cloud(CloudCommand),
+}
+
+/// Arguments of `info`.
+#[derive(Debug, Args)]
+pub struct InfoArgs {
+    /// The connector: a path to a .wasm file or a name in the connector folders
+    pub connector: String,
+    /// Folder in which connectors are looked up by name; may be repeated
+    #[arg(long, value_name = "FOLDER")]
+    pub connector_path: Vec<PathBuf>,
+    /// How to print it
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+}
+
+/// What to do with the self-hosted cloud.
+#[derive(Debug, Subcommand)]
+pub enum CloudCommand {
+    /// Serve it until interrupted
+    Serve(ServeArgs),
+    /// Print what it holds
+    Status(StatusArgs),
+}
+
+/// Arguments of `cloud serve`. The administrator's password comes from the environment variable
+/// `RAITO_CLOUD_ADMIN_PASSWORD` alone, because arguments are visible to every user of the machine.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "The environment variable RAITO_CLOUD_ADMIN_PASSWORD gives the administrator's password."
+)]
+pub struct ServeArgs {
+    /// Folder for all data
+    #[arg(long, value_name = "FOLDER", default_value = ".raito")]
+    pub data_dir: PathBuf,
+    /// Address and port to listen on
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
+    pub listen: SocketAddr,
+    /// Domain of the organisation
+    #[arg(long, value_parser = clap::builder::NonEmptyStringValueParser::new().try_map(flags::domain))]
+    pub domain: Option<String>,
+    /// E-mail address of the administrator
+    #[arg(long, value_name = "EMAIL")]
+    pub admin_email: Option<String>,
+}
+
+/// Arguments of `cloud status`.
+#[derive(Debug, Args)]
+pub struct StatusArgs {
+    /// Folder for all data
+    #[arg(long, value_name = "FOLDER", default_value = ".raito")]
+    pub data_dir: PathBuf,
+    /// How to print it
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+}
+
+/// How results are printed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people
+    #[default]
+    Text,
+    /// For programs
+    Json,
+}
+
+impl Cli {
+    /// The flags as the highest layer of the configuration.
+    pub fn overrides(&self) -> Overrides {
+        let mut overrides = Overrides::default();
+        let Cli { global, command, version: _ } = self;
+        if let Some(file) = &global.log_file {
+            overrides.set("log-file", file.as_str());
+        }
+        for (key, flag) in [("log-output", global.log_output), ("debug", global.debug)] {
+            if let Some(flag) = flag {
+                overrides.set(key, flag.to_string());
+            }
+        }
+        match command {
+            Command::Run(run) => run.collect(&mut overrides),
+            Command::Info(info) => overrides.connector_path.clone_from(&info.connector_path),
+            Command::Cloud(_) => {}
+        }
+        overrides
+    }
+}
+
+/// Reads a command line, the program's name first.
+///
+/// # Errors
+/// A wrong command line, or one that asks for help or the version: print it and end with its
+/// [`exit_code`].
+pub fn parse<I, T>(words: I) -> Result<Cli, clap::Error>
+where
+    I: IntoIterator<Item = T>,
+    T: Into<OsString> + Clone,
+{
+    let mut command = Cli::command();
+    let matches = command.try_get_matches_from_mut(words).map_err(explain)?;
+    Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
+}
+
+/// The exit code for what [`parse`] gave as an error.
+pub fn exit_code(error: &clap::Error) -> u8 {
+    match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => 0,
+        _ => USAGE_EXIT_CODE,
+    }
+}
+
+/// Says of commands that exist elsewhere that they are known.
+fn explain(mut error: clap::Error) -> clap::Error {
+    let known = match error.get(ContextKind::InvalidSubcommand) {
+        Some(ContextValue::String(name)) => UNSUPPORTED_COMMANDS.into_iter().find(|known| known == name),
+        _ => None,
+    };
+    if let Some(name) = known {
+        let note = format!("`{name}` is known to Raito's CLI, not supported by this version");
+        error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![StyledStr::from(note)]));
+    }
+    error
+}

@@ -1,0 +1,251 @@
+//! The client of Raito Cloud: sign-in, jobs, uploads, imports, exports.
+//!
+//! A [`CloudClient`] acts for one account, that is one organisation and one user. Clients for other accounts
+//! are made with [`CloudClient::for_account`] and share connections, organisation look-ups and tokens.
+//!
+//! | part | where |
+//! |---|---|
+//! | organisation look-up, sign-in, tokens | [`auth`] |
+//! | GraphQL: sending, escaping, errors | [`graphql`] |
+//! | jobs, tasks, subtasks, waiting | [`jobs`] |
+//! | uploads and downloads | [`transfer`] |
+//! | imports, export, usage look-up | [`imports`] |
+//! | metadata of data source and identity store | [`metadata`] |
+//! | what this build calls itself, and whether it is supported | [`version`] |
+//!
+//! Requests to the API carry `Authorization: token …` (the ID token), `Raito-Domain` as configured, and
+//! `User-Agent`. Signed uploads and downloads carry none of them. No error carries an address with its
+//! query, because that is where signatures are, and none carries a token or password.
+//!
+//! Trust: the certificates of the operating system, as for any other program on the machine, so that a
+//! company's own authority works; `SSL_CERT_FILE` and `SSL_CERT_DIR` are honoured. Proxies are taken from the
+//! environment, except for addresses of this machine.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use reqwest::{Method, RequestBuilder, Response, header};
+use url::Url;
+
+use crate::secret::Secret;
+
+pub mod auth;
+pub mod error;
+pub mod graphql;
+pub mod imports;
+pub mod jobs;
+pub mod metadata;
+pub mod transfer;
+pub mod version;
+
+#[cfg(test)]
+mod tests;
+
+pub use auth::cognito_endpoint;
+pub use error::CloudError;
+pub use imports::{AccessFilter, DataSourceUsage, IdentityImport};
+pub use jobs::{
+    JobRef, JobType, PollInterval, Status, Subtask, SubtaskEvent, SubtaskResult, TaskEvent, TaskResult,
+};
+pub use metadata::{DataSourceMetadata, IdentityStoreMetadata};
+pub use transfer::UploadFile;
+pub use version::{VersionSupport, user_agent};
+
+/// Where Raito Cloud is unless something else is configured.
+pub const DEFAULT_BASE: &str = "https://api.raito.cloud/";
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// The organisation and the user to act for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Account {
+    /// The domain of the organisation, as configured.
+    pub domain: String,
+    /// Name and password; not needed if authentication is skipped.
+    pub credentials: Option<(String, Secret)>,
+}
+
+/// How to reach the cloud.
+#[derive(Debug, Clone)]
+pub struct ClientOptions {
+    /// The base of all API addresses, with a slash at the end.
+    pub base: Url,
+    /// The address of the identity provider; Amazon's by default.
+    pub identity_provider: Url,
+    /// Send no `Authorization` header.
+    pub skip_authentication: bool,
+    /// Hand over local paths instead of uploading.
+    pub skip_file_upload: bool,
+    /// Waits between attempts and polls.
+    pub timing: Timing,
+}
+
+impl ClientOptions {
+    /// Options for Raito Cloud itself, or for another base.
+    ///
+    /// # Errors
+    /// An address is wrong.
+    pub fn new(base: Option<Url>, identity_provider: Option<Url>) -> Result<Self, CloudError> {
+        let parse =
+            |text: &str| Url::parse(text).map_err(|error| CloudError::Setup { reason: error.to_string() });
+        Ok(Self {
+            base: base.map_or_else(|| parse(DEFAULT_BASE), Ok)?,
+            identity_provider: identity_provider.map_or_else(|| parse(auth::DEFAULT_ENDPOINT), Ok)?,
+            skip_authentication: false,
+            skip_file_upload: false,
+            timing: Timing::default(),
+        })
+    }
+}
+
+/// Waits between attempts and polls.
+#[derive(Debug, Clone, Copy)]
+pub struct Timing {
+    /// Between polls for an import.
+    pub import_poll: Duration,
+    /// Between polls for an export.
+    pub export_poll: Duration,
+    /// The first and the longest wait between polls of a self-hosted server, which answers on the spot.
+    pub self_hosted_poll: (Duration, Duration),
+    /// After the first and after the second failed upload.
+    pub upload_retry: [Duration; 2],
+    /// After the first and after the second failed sign-in request.
+    pub sign_in_retry: [Duration; 2],
+}
+
+impl Default for Timing {
+    fn default() -> Self {
+        let ms = Duration::from_millis;
+        Self {
+            import_poll: ms(5000),
+            export_poll: ms(1000),
+            self_hosted_poll: (ms(20), ms(500)),
+            upload_retry: [ms(200), ms(400)],
+            sign_in_retry: [ms(200), ms(400)],
+        }
+    }
+}
+
+/// A client for one account. Clones share everything.
+#[derive(Debug, Clone)]
+pub struct CloudClient {
+    shared: Arc<Shared>,
+    account: Arc<Account>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    options: ClientOptions,
+    /// With the proxies of the environment.
+    outside: reqwest::Client,
+    /// Without proxies, for this machine.
+    inside: reqwest::Client,
+    /// Whether the API turned out to be a self-hosted server.
+    self_hosted: AtomicBool,
+    sign_in: auth::SignIn,
+}
+
+impl CloudClient {
+    /// A client with connections and caches of its own. Nothing is sent yet.
+    ///
+    /// # Errors
+    /// The HTTP client cannot be set up.
+    pub fn new(options: ClientOptions, account: Account) -> Result<Self, CloudError> {
+        let builder = || {
+            Ok::<_, CloudError>(
+                reqwest::Client::builder().connect_timeout(CONNECT_TIMEOUT).tls_backend_preconfigured(tls()?),
+            )
+        };
+        let setup = |error: reqwest::Error| CloudError::Setup { reason: error::text(error) };
+        let shared = Shared {
+            options,
+            outside: builder()?.build().map_err(setup)?,
+            inside: builder()?.no_proxy().build().map_err(setup)?,
+            self_hosted: AtomicBool::new(false),
+            sign_in: auth::SignIn::default(),
+        };
+        Ok(Self { shared: Arc::new(shared), account: Arc::new(account) })
+    }
+
+    /// A client for another account that shares everything else.
+    #[must_use]
+    pub fn for_account(&self, account: Account) -> Self {
+        Self { shared: Arc::clone(&self.shared), account: Arc::new(account) }
+    }
+
+    /// The account it acts for.
+    pub fn account(&self) -> &Account {
+        &self.account
+    }
+
+    /// A request without any header of ours.
+    fn bare(&self, method: Method, url: Url) -> RequestBuilder {
+        let local = match url.host() {
+            Some(url::Host::Domain(name)) => name == "localhost",
+            Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
+            Some(url::Host::Ipv6(ip)) => ip.is_loopback(),
+            None => false,
+        };
+        let client = if local { &self.shared.inside } else { &self.shared.outside };
+        client.request(method, url)
+    }
+
+    /// The address of an API path.
+    fn address(&self, path: &str) -> Result<Url, CloudError> {
+        let joined = self.shared.options.base.join(path);
+        joined.map_err(|error| CloudError::Setup { reason: error.to_string() })
+    }
+
+    /// Sends a request to the API with the headers of the account. Any status below 300 is success.
+    async fn call(&self, what: &'static str, request: RequestBuilder) -> Result<Response, CloudError> {
+        let mut request =
+            request.header("Raito-Domain", &self.account.domain).header(header::USER_AGENT, user_agent());
+        if !self.shared.options.skip_authentication {
+            let token = self.token().await?;
+            let mut value =
+                header::HeaderValue::try_from(format!("token {}", token.expose())).map_err(|_| {
+                    CloudError::BadAnswer {
+                        what: "sign-in",
+                        reason: "the token holds characters that no header may have".to_owned(),
+                    }
+                })?;
+            value.set_sensitive(true);
+            request = request.header(header::AUTHORIZATION, value);
+        }
+        let response = send(what, request).await?;
+        let server = response.headers().get(header::SERVER);
+        if server.is_some_and(|name| name.as_bytes().starts_with(b"raito-cloud/")) {
+            self.shared.self_hosted.store(true, Ordering::Relaxed);
+        }
+        success(what, response).await
+    }
+}
+
+/// Sends a request.
+async fn send(what: &'static str, request: RequestBuilder) -> Result<Response, CloudError> {
+    request.send().await.map_err(|error| CloudError::unreachable(what, error))
+}
+
+/// Makes an error of a status from 300 on.
+async fn success(what: &'static str, response: Response) -> Result<Response, CloudError> {
+    let status = response.status();
+    if status.as_u16() < 300 {
+        return Ok(response);
+    }
+    let body = response.text().await.unwrap_or_default();
+    Err(CloudError::Status { what, status: status.as_u16(), body: error::excerpt(&body) })
+}
+
+/// The operating system's trust, with ring as the only implementation of the algorithms.
+fn tls() -> Result<rustls::ClientConfig, CloudError> {
+    let mut roots = rustls::RootCertStore::empty();
+    // Single broken certificates are common in system stores. With none at all, plain HTTP must still work;
+    // a TLS connection then fails with its own error.
+    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let builder = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| CloudError::Setup { reason: error.to_string() })?;
+    Ok(builder.with_root_certificates(roots).with_no_client_auth())
+}

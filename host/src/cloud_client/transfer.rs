@@ -1,0 +1,143 @@
+//! Files to and from the cloud's store.
+//!
+//! An upload asks the API for a signed address, quoting length and SHA-256 (Base64), and puts the file there
+//! with the headers that the signature covers and nothing else. Three attempts are made, each from the
+//! beginning of the file, which is never held in memory. A download is a plain request without credentials.
+
+use std::path::{Path, PathBuf};
+
+use futures::StreamExt as _;
+use reqwest::header::{CONTENT_LENGTH, HOST, HeaderMap, HeaderName, HeaderValue};
+use reqwest::{Body, Method};
+use serde_json::{Map, Value};
+use tokio::fs::File;
+use tokio::io::{AsyncWriteExt as _, BufWriter};
+use url::Url;
+
+use super::{CloudClient, CloudError, send, success};
+
+/// A file that is ready to be uploaded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UploadFile {
+    /// Where it is.
+    pub path: PathBuf,
+    /// Its length in bytes.
+    pub length: u64,
+    /// SHA-256 of its content in standard Base64 with padding.
+    pub sha256: String,
+}
+
+/// Where to put a file, and what to call it afterwards.
+struct SignedUpload {
+    url: Url,
+    key: String,
+    headers: HeaderMap,
+}
+
+const WHAT: &str = "the upload";
+
+impl CloudClient {
+    /// Uploads a file and gives the key under which an import finds it. If uploads are skipped, the key is
+    /// the local path.
+    pub async fn upload(&self, file: &UploadFile) -> Result<String, CloudError> {
+        if self.shared.options.skip_file_upload {
+            return Ok(file.path.to_string_lossy().into_owned());
+        }
+        let signed = self.signed_upload(file).await?;
+        let mut waits = self.shared.options.timing.upload_retry.into_iter();
+        let mut attempts = 1;
+        loop {
+            let Err(last) = self.put(&signed, file).await else { return Ok(signed.key) };
+            let Some(wait) = waits.next() else {
+                let file = file.path.display().to_string();
+                return Err(CloudError::Upload { file, attempts, last: Box::new(last) });
+            };
+            tracing::debug!(error = %last, attempts, "an upload failed and is tried again");
+            tokio::time::sleep(wait).await;
+            attempts += 1;
+        }
+    }
+
+    /// Downloads a file without credentials and gives its length. The file is created or replaced.
+    pub async fn download(&self, location: &str, to: &Path) -> Result<u64, CloudError> {
+        let what = "the download";
+        // The address may be a signature and is not repeated.
+        let url = Url::parse(location).map_err(|_| CloudError::BadAnswer {
+            what,
+            reason: "the location of the file is not an address".to_owned(),
+        })?;
+        let response = success(what, send(what, self.bare(Method::GET, url)).await?).await?;
+        let failed = |error: std::io::Error| file_error("write", to, &error);
+        let mut file = BufWriter::new(File::create(to).await.map_err(failed)?);
+        let mut stream = response.bytes_stream();
+        let mut length = 0;
+        while let Some(chunk) = stream.next().await {
+            let chunk = chunk.map_err(|error| CloudError::unreachable(what, error))?;
+            file.write_all(&chunk).await.map_err(failed)?;
+            length += chunk.len() as u64;
+        }
+        file.flush().await.map_err(failed)?;
+        Ok(length)
+    }
+
+    async fn signed_upload(&self, file: &UploadFile) -> Result<SignedUpload, CloudError> {
+        let mut url = self.address("file/upload/signed-url")?;
+        url.query_pairs_mut()
+            .append_pair("contentLength", &file.length.to_string())
+            .append_pair("sha256", &file.sha256);
+        let response = self.call(WHAT, self.bare(Method::GET, url)).await?;
+        let text = response.text().await.map_err(|error| CloudError::unreachable(WHAT, error))?;
+        let bad = |reason: &str| CloudError::BadAnswer { what: WHAT, reason: reason.to_owned() };
+        // The parser's message would be harmless, but the text holds a signature: keep it simple.
+        let members: Map<String, Value> =
+            serde_json::from_str(&text).map_err(|_| bad("not a JSON object"))?;
+        let member = |name: &str| {
+            let mut members = members.iter();
+            members.find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+        };
+        let text = |name: &str| member(name).and_then(Value::as_str);
+        let url = text("URL").and_then(|url| Url::parse(url).ok());
+        let mut headers = HeaderMap::new();
+        if let Some(signed) = member("signedHeaders").and_then(Value::as_object) {
+            for (name, values) in signed {
+                let name = HeaderName::try_from(name.as_str())
+                    .map_err(|_| bad("a signed header has no valid name"))?;
+                // These two follow from address and file.
+                if name == HOST || name == CONTENT_LENGTH {
+                    continue;
+                }
+                for value in values.as_array().into_iter().flatten().filter_map(Value::as_str) {
+                    let value = HeaderValue::try_from(value)
+                        .map_err(|_| bad("a signed header has no valid value"))?;
+                    headers.append(name.clone(), value);
+                }
+            }
+        }
+        Ok(SignedUpload {
+            url: url.ok_or_else(|| bad("no address to upload to"))?,
+            key: text("Key").ok_or_else(|| bad("no file key"))?.to_owned(),
+            headers,
+        })
+    }
+
+    /// One attempt. The file is opened anew, so each begins at its beginning.
+    async fn put(&self, signed: &SignedUpload, file: &UploadFile) -> Result<(), CloudError> {
+        let body = if file.length == 0 {
+            Body::from(Vec::new())
+        } else {
+            let open = File::open(&file.path).await;
+            Body::from(open.map_err(|error| file_error("read", &file.path, &error))?)
+        };
+        let request = self
+            .bare(Method::PUT, signed.url.clone())
+            .headers(signed.headers.clone())
+            .header(CONTENT_LENGTH, file.length)
+            .body(body);
+        success(WHAT, send(WHAT, request).await?).await?;
+        Ok(())
+    }
+}
+
+fn file_error(action: &'static str, path: &Path, error: &std::io::Error) -> CloudError {
+    CloudError::File { action, path: path.display().to_string(), reason: error.to_string() }
+}
