@@ -1,0 +1,84 @@
+//! Identity and refresh tokens: random, opaque to clients, stored as fingerprints, with an end.
+
+use sqlx::Row;
+
+use super::{Principal, Role};
+use crate::ids::{fingerprint, new_secret, now};
+use crate::store::Store;
+
+/// How long an identity token is accepted, in seconds.
+pub(crate) const ID_TOKEN_SECONDS: i64 = 3600;
+const REFRESH_TOKEN_SECONDS: i64 = 30 * 24 * 3600;
+
+/// Which of the two tokens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum TokenKind {
+    /// Goes with every request.
+    Id,
+    /// Buys a new identity token.
+    Refresh,
+}
+
+impl TokenKind {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Id => "id",
+            Self::Refresh => "refresh",
+        }
+    }
+
+    fn seconds(self) -> i64 {
+        match self {
+            Self::Id => ID_TOKEN_SECONDS,
+            Self::Refresh => REFRESH_TOKEN_SECONDS,
+        }
+    }
+}
+
+/// Makes a token for a user; forgets the ones that have ended.
+pub(crate) async fn issue(store: &Store, user_id: &str, kind: TokenKind) -> Result<String, sqlx::Error> {
+    let token = new_secret();
+    let now = now();
+    sqlx::query("DELETE FROM tokens WHERE expires_at < $1").bind(now).execute(store.pool()).await?;
+    sqlx::query("INSERT INTO tokens (hash, kind, user_id, expires_at) VALUES ($1, $2, $3, $4)")
+        .bind(fingerprint(&token))
+        .bind(kind.name())
+        .bind(user_id)
+        .bind(now + kind.seconds() * 1000)
+        .execute(store.pool())
+        .await?;
+    Ok(token)
+}
+
+/// The user behind a valid token who may still sign in.
+pub(crate) async fn holder(
+    store: &Store,
+    token: &str,
+    kind: TokenKind,
+) -> Result<Option<String>, sqlx::Error> {
+    sqlx::query(
+        "SELECT u.id FROM tokens t JOIN users u ON u.id = t.user_id \
+         WHERE t.hash = $1 AND t.kind = $2 AND t.expires_at > $3 AND u.is_raito_user = 1",
+    )
+    .bind(fingerprint(token))
+    .bind(kind.name())
+    .bind(now())
+    .fetch_optional(store.pool())
+    .await?
+    .map(|row| row.try_get(0))
+    .transpose()
+}
+
+/// The caller behind an identity token, with roles as they are now.
+pub(crate) async fn principal(store: &Store, token: &str) -> Result<Option<Principal>, sqlx::Error> {
+    let Some(user_id) = holder(store, token, TokenKind::Id).await? else { return Ok(None) };
+    let rows = sqlx::query("SELECT role FROM global_roles WHERE user_id = $1")
+        .bind(&user_id)
+        .fetch_all(store.pool())
+        .await?;
+    let mut roles = Vec::with_capacity(rows.len());
+    for row in rows {
+        roles.extend(Role::from_id(row.try_get(0)?));
+    }
+    Ok(Some(Principal { user_id, roles }))
+}

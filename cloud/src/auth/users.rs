@@ -1,0 +1,98 @@
+//! Users who can sign in.
+
+use sqlx::Row;
+
+use super::{Role, password};
+use crate::CloudError;
+use crate::ids::{new_id, now};
+use crate::store::Store;
+
+/// What is needed to let somebody sign in.
+#[derive(Clone)]
+pub struct NewUser {
+    /// The name to sign in with; an e-mail address.
+    pub email: String,
+    /// The password in plain text; only its hash is kept.
+    pub password: String,
+    /// The roles, which replace those that a user of this address has.
+    pub roles: Vec<Role>,
+    /// Whether this is a service rather than a person.
+    pub machine: bool,
+}
+
+impl std::fmt::Debug for NewUser {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("NewUser")
+            .field("email", &self.email)
+            .field("roles", &self.roles)
+            .field("machine", &self.machine)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Creates the user, or gives the user of that e-mail address the password and the roles. Returns the id.
+pub(crate) async fn put(store: &Store, user: NewUser) -> Result<String, CloudError> {
+    let email = user.email.trim().to_owned();
+    let complete = email.split_once('@').is_some_and(|(name, host)| !name.is_empty() && !host.is_empty());
+    if !complete || email.contains(char::is_whitespace) {
+        return Err(CloudError::Invalid { reason: format!("`{email}` is not an e-mail address") });
+    }
+    let hash = password::hash(user.password).await?;
+    let user_type = if user.machine { "Machine" } else { "Human" };
+    let mut transaction = store.begin().await?;
+    let id: String = sqlx::query(
+        "INSERT INTO users (id, name, email, email_key, user_type, is_raito_user, password_hash, created_at, modified_at) \
+         VALUES ($1, $2, $2, $3, $4, 1, $5, $6, $6) \
+         ON CONFLICT (email_key) DO UPDATE SET is_raito_user = 1, user_type = excluded.user_type, \
+         password_hash = excluded.password_hash, modified_at = excluded.modified_at RETURNING id",
+    )
+    .bind(new_id())
+    .bind(&email)
+    .bind(email.to_lowercase())
+    .bind(user_type)
+    .bind(hash)
+    .bind(now())
+    .fetch_one(&mut *transaction)
+    .await?
+    .try_get(0)?;
+    // Whoever knew the old password is signed out.
+    sqlx::query("DELETE FROM tokens WHERE user_id = $1").bind(&id).execute(&mut *transaction).await?;
+    sqlx::query("DELETE FROM global_roles WHERE user_id = $1").bind(&id).execute(&mut *transaction).await?;
+    for role in user.roles {
+        sqlx::query("INSERT INTO global_roles (user_id, role) VALUES ($1, $2) ON CONFLICT DO NOTHING")
+            .bind(&id)
+            .bind(role.id())
+            .execute(&mut *transaction)
+            .await?;
+    }
+    transaction.commit().await?;
+    Ok(id)
+}
+
+/// The id of the user with this e-mail address and password, if they may sign in.
+pub(crate) async fn sign_in(
+    store: &Store,
+    email: &str,
+    password: String,
+) -> Result<Option<String>, sqlx::Error> {
+    let row = sqlx::query("SELECT id, password_hash FROM users WHERE email_key = $1 AND is_raito_user = 1")
+        .bind(email.trim().to_lowercase())
+        .fetch_optional(store.pool())
+        .await?;
+    let (id, stored) = match &row {
+        Some(row) => (Some(row.try_get::<String, _>(0)?), row.try_get::<Option<String>, _>(1)?),
+        None => (None, None),
+    };
+    Ok(if password::verify(password, stored).await { id } else { None })
+}
+
+/// Whether anybody can sign in.
+pub(crate) async fn any(store: &Store) -> Result<bool, sqlx::Error> {
+    // A machine credential of an embedded server does not count as somebody who administers.
+    Ok(sqlx::query("SELECT 1 FROM global_roles WHERE role = $1 LIMIT 1")
+        .bind(Role::Admin.id())
+        .fetch_optional(store.pool())
+        .await?
+        .is_some())
+}

@@ -1,0 +1,91 @@
+//! What can go wrong when a server is opened, started or asked for its status.
+
+use std::path::PathBuf;
+
+/// A failure of the server as a whole. Failures of one request are answered to the client instead.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CloudError {
+    /// Another process has this data folder open.
+    #[error("the data folder {} is used by another process", folder.display())]
+    InUse {
+        /// The data folder.
+        folder: PathBuf,
+    },
+    /// There is no store in the folder.
+    #[error("the folder {} holds no Raito Cloud", folder.display())]
+    NoStore {
+        /// The data folder.
+        folder: PathBuf,
+    },
+    /// The organisation's domain is not acceptable.
+    #[error(
+        "`{domain}` is not a domain: two or more of a-z, 0-9 and `-`, starting with a letter and not ending with a dash"
+    )]
+    Domain {
+        /// The text given.
+        domain: String,
+    },
+    /// The store belongs to another organisation.
+    #[error("the data folder belongs to the domain `{found}`, not to `{wanted}`")]
+    OtherDomain {
+        /// The domain that the store was created for.
+        found: String,
+        /// The domain asked for.
+        wanted: String,
+    },
+    /// An input of a call makes no sense.
+    #[error("{reason}")]
+    Invalid {
+        /// Why.
+        reason: String,
+    },
+    /// The listening socket could not be opened.
+    #[error("cannot listen on {address}")]
+    Listen {
+        /// The address asked for.
+        address: std::net::SocketAddr,
+        /// The cause.
+        source: std::io::Error,
+    },
+    /// A file or folder could not be read or written.
+    #[error("cannot {action} {}", path.display())]
+    Io {
+        /// What was tried, an infinitive.
+        action: &'static str,
+        /// The file or folder.
+        path: PathBuf,
+        /// The cause.
+        source: std::io::Error,
+    },
+    /// The database failed.
+    #[error("the database failed")]
+    Database(#[from] sqlx::Error),
+    /// The schema of the database could not be brought up to date.
+    #[error("the database schema cannot be brought up to date")]
+    Migration(#[from] sqlx::migrate::MigrateError),
+    /// A password could not be hashed.
+    #[error("a password could not be hashed: {reason}")]
+    Password {
+        /// The reason given by the hash function.
+        reason: String,
+    },
+}
+
+impl CloudError {
+    /// What a person can do about it, where there is something to say.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::InUse { folder } => Some(format!(
+                "stop the other `raito` that runs on {}, or choose another data folder",
+                folder.display()
+            )),
+            Self::NoStore { .. } => Some("run a synchronisation or `raito cloud serve` first".to_owned()),
+            Self::OtherDomain { found, .. } => {
+                Some(format!("use the domain `{found}`, or another data folder"))
+            }
+            Self::Listen { .. } => Some("choose another address or port".to_owned()),
+            _ => None,
+        }
+    }
+}

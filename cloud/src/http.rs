@@ -1,0 +1,123 @@
+//! The HTTP surface. Every answer names the server, so that clients can tell it from the service and poll
+//! more often.
+
+mod body;
+mod files;
+mod query;
+mod sign_in;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, Path, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post, put};
+use serde_json::json;
+
+use crate::auth::{self, Permission, Principal, tokens};
+use crate::files::Files;
+use crate::graphql::Schema;
+use crate::store::Store;
+
+/// The header with the organisation's domain.
+pub(crate) const DOMAIN_HEADER: &str = "raito-domain";
+/// What the server calls itself.
+const SERVER: &str = concat!("raito-cloud/", env!("CARGO_PKG_VERSION"));
+/// The largest GraphQL document or sign-in.
+const LARGEST_BODY: usize = 8 * 1024 * 1024;
+
+/// What every request needs.
+pub(crate) struct App {
+    pub(crate) store: Store,
+    pub(crate) files: Files,
+    pub(crate) schema: Schema,
+    pub(crate) domain: String,
+    /// The id that clients quote when they sign in.
+    pub(crate) client_id: String,
+    /// Where clients reach the server, with a slash at the end.
+    pub(crate) base_url: String,
+}
+
+/// All routes.
+pub(crate) fn router(app: Arc<App>) -> Router {
+    Router::new()
+        .route("/", post(sign_in::sign_in))
+        .route("/admin/org/{domain}", get(organisation))
+        .route("/query", post(query::query))
+        .route("/file/upload/signed-url", get(files::upload_address))
+        .route("/file/upload/logs/signed-url", get(files::upload_address))
+        .route("/file/upload/{key}/{secret}", put(files::upload).layer(DefaultBodyLimit::disable()))
+        .route("/file/download/{secret}", get(files::download))
+        .fallback(post_anywhere)
+        .layer(axum::middleware::map_response(name_server))
+        .layer(DefaultBodyLimit::max(LARGEST_BODY))
+        .with_state(app)
+}
+
+async fn name_server(mut response: Response) -> Response {
+    response.headers_mut().insert(header::SERVER, HeaderValue::from_static(SERVER));
+    response
+}
+
+/// Clients may have a path in the address of the identity provider: what they ask for is in a header.
+async fn post_anywhere(state: State<Arc<App>>, headers: HeaderMap, body: axum::body::Bytes) -> Response {
+    if headers.contains_key(sign_in::TARGET_HEADER) {
+        return sign_in::sign_in(state, headers, body).await;
+    }
+    refuse(StatusCode::NOT_FOUND, "there is nothing at this address")
+}
+
+async fn organisation(State(app): State<Arc<App>>, Path(domain): Path<String>) -> Response {
+    if !domain.eq_ignore_ascii_case(&app.domain) {
+        return refuse(StatusCode::NOT_FOUND, "there is no such organisation");
+    }
+    axum::Json(json!({ "AuthOrgId": app.domain, "ClientAppId": app.client_id })).into_response()
+}
+
+/// An answer that is only a message.
+fn refuse(status: StatusCode, message: &str) -> Response {
+    (status, axum::Json(json!({ "message": message }))).into_response()
+}
+
+/// The server failed, not the client.
+fn failed(error: &dyn std::error::Error) -> Response {
+    let mut causes = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        causes.push_str(": ");
+        causes.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    tracing::error!(error = causes, "a request failed");
+    refuse(StatusCode::INTERNAL_SERVER_ERROR, "the server failed; its log has the cause")
+}
+
+/// The caller of a request. The answer in the error case is ready to send.
+async fn caller(app: &App, headers: &HeaderMap) -> Result<Principal, Response> {
+    let text = |name: &HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
+    let domain = text(&HeaderName::from_static(DOMAIN_HEADER));
+    if !domain.is_some_and(|domain| domain.eq_ignore_ascii_case(&app.domain)) {
+        return Err(refuse(StatusCode::FORBIDDEN, "the header Raito-Domain does not name this organisation"));
+    }
+    let token = text(&header::AUTHORIZATION)
+        .and_then(|value| value.split_once(' '))
+        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("token"))
+        .map(|(_, token)| token.trim());
+    let Some(token) = token else {
+        return Err(refuse(StatusCode::UNAUTHORIZED, "the header Authorization must be: token <id token>"));
+    };
+    match tokens::principal(&app.store, token).await {
+        Ok(Some(principal)) => Ok(principal),
+        Ok(None) => Err(refuse(StatusCode::UNAUTHORIZED, "the token is unknown or has expired")),
+        Err(error) => Err(failed(&error)),
+    }
+}
+
+/// The caller, who must have a permission.
+async fn permitted(app: &App, headers: &HeaderMap, permission: Permission) -> Result<Principal, Response> {
+    let principal = caller(app, headers).await?;
+    auth::authorize(&principal, permission)
+        .map_err(|denied| refuse(StatusCode::FORBIDDEN, &denied.to_string()))?;
+    Ok(principal)
+}

@@ -1,0 +1,94 @@
+//! Ids and secrets.
+//!
+//! An id is 21 characters of the URL-safe Base64 alphabet. The first eight are the time in milliseconds, in
+//! an alphabet that sorts as the numbers do, the other thirteen are random (78 bits). Ids made later are
+//! therefore greater: new rows go to the end of every index, listing by id is listing by age, and the id
+//! can serve as the cursor of a page.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use rand::Rng;
+use sha2::{Digest, Sha256};
+
+/// The 64 URL-safe characters in ascending byte order.
+const ALPHABET: &[u8; 64] = b"-0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz";
+
+const TIME_CHARACTERS: usize = 8;
+const RANDOM_CHARACTERS: usize = 13;
+const SECRET_CHARACTERS: usize = 43;
+
+/// Milliseconds since 1970.
+pub(crate) fn now() -> i64 {
+    let elapsed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(elapsed.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// A new id.
+pub(crate) fn new_id() -> String {
+    let mut id = String::with_capacity(TIME_CHARACTERS + RANDOM_CHARACTERS);
+    let time = now().cast_unsigned();
+    for digit in (0..TIME_CHARACTERS).rev() {
+        id.push(character(time >> (6 * digit)));
+    }
+    push_random(&mut id, RANDOM_CHARACTERS);
+    id
+}
+
+/// A new secret of 258 bits: tokens, generated passwords, addresses that must not be guessed.
+pub(crate) fn new_secret() -> String {
+    let mut secret = String::with_capacity(SECRET_CHARACTERS);
+    push_random(&mut secret, SECRET_CHARACTERS);
+    secret
+}
+
+/// What is stored of a secret: its SHA-256 in hexadecimal. Secrets have full entropy, so no slow hash is needed.
+pub(crate) fn fingerprint(secret: &str) -> String {
+    use std::fmt::Write as _;
+    Sha256::digest(secret.as_bytes()).iter().fold(String::with_capacity(64), |mut hex, byte| {
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    })
+}
+
+fn push_random(text: &mut String, characters: usize) {
+    let mut random = rand::rng();
+    let mut left = characters;
+    while left > 0 {
+        // Ten characters of six bits out of each 64.
+        let bits = random.next_u64();
+        let take = left.min(10);
+        for position in 0..take {
+            text.push(character(bits >> (6 * position)));
+        }
+        left -= take;
+    }
+}
+
+fn character(bits: u64) -> char {
+    let index = usize::try_from(bits & 63).unwrap_or_default();
+    char::from(ALPHABET[index])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_21_url_safe_characters_that_grow_with_time() {
+        let first = new_id();
+        std::thread::sleep(std::time::Duration::from_millis(3));
+        let second = new_id();
+        assert_eq!(first.len(), 21);
+        assert!(first.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_'));
+        assert!(first < second);
+    }
+
+    #[test]
+    fn secrets_differ_and_fingerprints_do_not_show_them() {
+        let (one, two) = (new_secret(), new_secret());
+        assert_ne!(one, two);
+        assert_eq!(one.len(), 43);
+        assert_eq!(fingerprint(&one).len(), 64);
+        assert!(!fingerprint(&one).contains(&one));
+    }
+}

@@ -1,0 +1,115 @@
+//! Imports: uploaded files become rows.
+//!
+//! Every import has two phases on one connection. *Staging* streams the file into temporary tables, which
+//! takes no lock on the database and bounds memory; *merging* compares and changes the stored rows as sets,
+//! in one transaction. A process that dies leaves nothing half-imported, and doing the work again gives the
+//! same rows. Counts are exact: what did not change is neither written nor counted.
+
+pub(crate) mod access_providers;
+pub(crate) mod data_objects;
+pub(crate) mod feedback;
+pub(crate) mod identities;
+pub(crate) mod merge;
+pub(crate) mod staging;
+pub(crate) mod tags;
+pub(crate) mod usage;
+
+use std::path::PathBuf;
+
+use sqlx::Row;
+
+use crate::files::Files;
+use crate::records::array::ArrayError;
+use crate::store::Store;
+
+/// Why work failed. The texts reach the client.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum WorkError {
+    #[error("there is no uploaded file `{key}`")]
+    NoFile { key: String },
+    #[error("the {what} file was refused")]
+    File { what: &'static str, source: ArrayError },
+    #[error("there is no data source `{id}`")]
+    NoDataSource { id: String },
+    #[error("there is no identity store `{id}`")]
+    NoIdentityStore { id: String },
+    #[error("a tag file names neither a data source nor an identity store")]
+    NoPlace,
+    #[error("the access file could not be written")]
+    Write(#[from] std::io::Error),
+    #[error("the stored metadata of the data source is unreadable")]
+    Metadata(#[source] serde_json::Error),
+    #[error("the database failed")]
+    Database(#[from] sqlx::Error),
+}
+
+impl WorkError {
+    /// The message with its causes.
+    pub(crate) fn chain(&self) -> String {
+        let mut text = self.to_string();
+        let mut cause = std::error::Error::source(self);
+        while let Some(error) = cause {
+            text.push_str(": ");
+            text.push_str(&error.to_string());
+            cause = error.source();
+        }
+        text
+    }
+}
+
+/// The path of an uploaded file.
+fn uploaded(files: &Files, key: &str) -> Result<PathBuf, WorkError> {
+    files.path(key).filter(|path| path.is_file()).ok_or_else(|| WorkError::NoFile { key: key.to_owned() })
+}
+
+async fn require_data_source(store: &Store, id: &str) -> Result<(), WorkError> {
+    let row =
+        sqlx::query("SELECT 1 FROM data_sources WHERE id = $1").bind(id).fetch_optional(store.pool()).await?;
+    row.map(|_| ()).ok_or_else(|| WorkError::NoDataSource { id: id.to_owned() })
+}
+
+async fn require_identity_store(store: &Store, id: &str) -> Result<(), WorkError> {
+    let row = sqlx::query("SELECT 1 FROM identity_stores WHERE id = $1")
+        .bind(id)
+        .fetch_optional(store.pool())
+        .await?;
+    row.map(|_| ()).ok_or_else(|| WorkError::NoIdentityStore { id: id.to_owned() })
+}
+
+/// A number of things, and the first few of them for a warning.
+#[derive(Debug, Default)]
+struct Examples {
+    count: u64,
+    first: Vec<String>,
+}
+
+impl Examples {
+    const SHOWN: usize = 20;
+
+    fn add(&mut self, example: &str) {
+        self.count += 1;
+        if self.first.len() < Self::SHOWN {
+            self.first.push(example.to_owned());
+        }
+    }
+
+    /// Adds a warning unless there were none.
+    fn warn(&self, warnings: &mut Vec<String>, text: &str) {
+        if self.count == 0 {
+            return;
+        }
+        let shown = u64::try_from(self.first.len()).unwrap_or(u64::MAX);
+        let more =
+            if self.count > shown { format!(" and {} more", self.count - shown) } else { String::new() };
+        warnings.push(format!("{} {text}: {}{more}", self.count, self.first.join(", ")));
+    }
+
+    /// Collects the first column of rows.
+    fn of(rows: &[sqlx::any::AnyRow]) -> Result<Self, sqlx::Error> {
+        let mut examples = Self::default();
+        for row in rows {
+            examples.add(row.try_get(0)?);
+        }
+        Ok(examples)
+    }
+}

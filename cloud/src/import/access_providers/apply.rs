@@ -1,0 +1,268 @@
+//! Merges staged access providers into the stored ones.
+
+use sqlx::{AssertSqlSafe, Row};
+
+use super::super::Examples;
+use super::super::staging::{create, drop_table};
+use crate::ids::now;
+use crate::jobs::outcome::Counts;
+use crate::store::Connection;
+
+/// Statements of one data source.
+struct Apply<'a> {
+    data_source: &'a str,
+    connection: &'a mut Connection,
+}
+
+pub(super) async fn apply(
+    connection: &mut Connection,
+    data_source: &str,
+    delete_untouched: bool,
+    warnings: &mut Vec<String>,
+) -> Result<Counts, sqlx::Error> {
+    create(connection, "stage_changed", "id TEXT NOT NULL PRIMARY KEY").await?;
+    create(connection, "stage_access_ids", "external_id TEXT NOT NULL PRIMARY KEY, id TEXT NOT NULL").await?;
+    let mut apply = Apply { data_source, connection };
+    if delete_untouched {
+        // Before those managed here leave the stage: they are not external, so this does not concern them.
+        apply.find_absent().await?;
+    }
+    apply.leave_out_managed().await?;
+    let mut counts = Counts { updated: apply.find_changed().await?, ..Counts::default() };
+    counts.added = apply.write_heads().await?;
+    apply.write_lists().await?;
+    apply.write_tags().await?;
+    if delete_untouched {
+        counts.removed = apply.remove().await?;
+    }
+    apply.unknown().await?.warn(warnings, "names in who-lists are unknown");
+    for table in ["stage_changed", "stage_access_ids", "stage_access_absent"] {
+        drop_table(apply.connection, table).await?;
+    }
+    Ok(counts)
+}
+
+impl Apply<'_> {
+    /// Runs a statement whose first argument is the data source.
+    async fn run(&mut self, statement: &'static str) -> Result<u64, sqlx::Error> {
+        let query = sqlx::query(statement).bind(self.data_source).persistent(false);
+        Ok(query.execute(&mut *self.connection).await?.rows_affected())
+    }
+
+    async fn leave_out_managed(&mut self) -> Result<(), sqlx::Error> {
+        self.run(
+            "DELETE FROM stage_access WHERE EXISTS (SELECT 1 FROM access_provider_sync y \
+             JOIN access_providers p ON p.id = y.access_provider_id WHERE y.data_source_id = $1 AND p.external = 0 \
+             AND y.external_id = stage_access.external_id)",
+        )
+        .await?;
+        self.run(
+            "DELETE FROM stage_access WHERE actual_name <> '' AND EXISTS (SELECT 1 FROM access_provider_sync y \
+             JOIN access_providers p ON p.id = y.access_provider_id WHERE y.data_source_id = $1 AND p.external = 0 \
+             AND y.actual_name = stage_access.actual_name AND p.action = stage_access.action \
+             AND (y.type IS NULL OR stage_access.type IS NULL OR y.type = stage_access.type))",
+        )
+        .await?;
+        Ok(())
+    }
+
+    async fn find_absent(&mut self) -> Result<(), sqlx::Error> {
+        create(self.connection, "stage_access_absent", "id TEXT NOT NULL PRIMARY KEY").await?;
+        self.run(
+            "INSERT INTO stage_access_absent (id) SELECT p.id FROM access_provider_sync y \
+             JOIN access_providers p ON p.id = y.access_provider_id WHERE y.data_source_id = $1 AND p.external = 1 \
+             AND NOT EXISTS (SELECT 1 FROM stage_access s WHERE s.external_id = y.external_id)",
+        )
+        .await?;
+        Ok(())
+    }
+
+    async fn find_changed(&mut self) -> Result<u64, sqlx::Error> {
+        let mut changed = self
+            .run(
+                "INSERT INTO stage_changed (id) SELECT y.access_provider_id FROM stage_access s \
+                 JOIN access_provider_sync y ON y.external_id = s.external_id \
+                 WHERE y.data_source_id = $1 AND y.content_hash <> s.content_hash",
+            )
+            .await?;
+        changed += self
+            .run(
+                "INSERT INTO stage_changed (id) SELECT DISTINCT y.access_provider_id FROM stage_access s \
+                 JOIN access_provider_sync y ON y.external_id = s.external_id \
+                 JOIN tags t ON t.object_id = y.access_provider_id \
+                 WHERE y.data_source_id = $1 AND NOT EXISTS (SELECT 1 FROM stage_access_tags n \
+                 WHERE n.external_id = s.external_id AND n.source = t.source AND n.key = t.key AND n.value = t.value) \
+                 ON CONFLICT DO NOTHING",
+            )
+            .await?;
+        changed += self
+            .run(
+                "INSERT INTO stage_changed (id) SELECT DISTINCT y.access_provider_id FROM stage_access_tags n \
+                 JOIN stage_access s ON s.external_id = n.external_id \
+                 JOIN access_provider_sync y ON y.external_id = n.external_id \
+                 WHERE y.data_source_id = $1 AND NOT EXISTS (SELECT 1 FROM tags t WHERE t.object_id = y.access_provider_id \
+                 AND t.source = n.source AND t.key = n.key AND t.value = n.value) ON CONFLICT DO NOTHING",
+            )
+            .await?;
+        Ok(changed)
+    }
+
+    /// Returns how many are new. The new ones join the changed ones, whose lists are written next.
+    async fn write_heads(&mut self) -> Result<u64, sqlx::Error> {
+        let now = now();
+        sqlx::query(
+            "UPDATE access_providers AS p SET name = s.name, naming_hint = s.naming_hint, action = s.action, \
+             policy_rule = s.policy_rule, who_known = s.who_known, not_internalizable = s.not_internalizable, \
+             complete = s.complete, common_what_data_object = s.common_what_data_object, \
+             version = p.version + 1, modified_at = $2 \
+             FROM stage_access AS s JOIN access_provider_sync AS y ON y.external_id = s.external_id \
+             WHERE y.data_source_id = $1 AND p.id = y.access_provider_id AND p.id IN (SELECT id FROM stage_changed)",
+        )
+        .bind(self.data_source)
+        .bind(now)
+        .persistent(false)
+        .execute(&mut *self.connection)
+        .await?;
+        self.run(
+            "UPDATE access_provider_sync AS y SET type = s.type, actual_name = s.actual_name, \
+             content_hash = s.content_hash FROM stage_access AS s WHERE y.data_source_id = $1 \
+             AND y.external_id = s.external_id AND y.access_provider_id IN (SELECT id FROM stage_changed)",
+        )
+        .await?;
+        self.run(
+            "INSERT INTO stage_access_ids (external_id, id) SELECT s.external_id, s.id FROM stage_access s \
+             WHERE NOT EXISTS (SELECT 1 FROM access_provider_sync y WHERE y.data_source_id = $1 \
+             AND y.external_id = s.external_id)",
+        )
+        .await?;
+        let added = sqlx::query(
+            "INSERT INTO access_providers (id, name, naming_hint, description, action, state, external, \
+             not_internalizable, complete, policy_rule, common_what_data_object, who_known, version, created_at, modified_at) \
+             SELECT s.id, s.name, s.naming_hint, '', s.action, 'Active', 1, s.not_internalizable, s.complete, \
+             s.policy_rule, s.common_what_data_object, s.who_known, 1, $1, $1 \
+             FROM stage_access s JOIN stage_access_ids i ON i.external_id = s.external_id",
+        )
+        .bind(now)
+        .persistent(false)
+        .execute(&mut *self.connection)
+        .await?
+        .rows_affected();
+        self.run(
+            "INSERT INTO access_provider_sync (access_provider_id, data_source_id, type, external_id, actual_name, \
+             sync_status, content_hash, synced_version, exported_version) \
+             SELECT s.id, $1, s.type, s.external_id, s.actual_name, 'SYNCED', s.content_hash, 1, 1 \
+             FROM stage_access s JOIN stage_access_ids i ON i.external_id = s.external_id",
+        )
+        .await?;
+        self.run(
+            "INSERT INTO stage_access_ids (external_id, id) SELECT y.external_id, y.access_provider_id \
+             FROM access_provider_sync y JOIN stage_changed c ON c.id = y.access_provider_id WHERE y.data_source_id = $1",
+        )
+        .await?;
+        Ok(added)
+    }
+
+    async fn write_lists(&mut self) -> Result<(), sqlx::Error> {
+        // An unknown who-list keeps the old one.
+        for clear in [
+            "DELETE FROM access_provider_who WHERE access_provider_id IN (SELECT i.id FROM stage_access_ids i \
+             JOIN stage_access s ON s.external_id = i.external_id WHERE s.who_known = 1)",
+            "DELETE FROM access_provider_what WHERE access_provider_id IN (SELECT id FROM stage_access_ids)",
+            "DELETE FROM access_provider_locks WHERE access_provider_id IN (SELECT id FROM stage_access_ids)",
+            "INSERT INTO access_provider_locks (access_provider_id, lock_key, lock_type, reason) \
+             SELECT i.id, l.lock_key, 'ImportExport', l.reason FROM stage_access_locks l \
+             JOIN stage_access_ids i ON i.external_id = l.external_id",
+        ] {
+            sqlx::query(clear).persistent(false).execute(&mut *self.connection).await?;
+        }
+        self.run(
+            "INSERT INTO access_provider_what (access_provider_id, position, data_source_id, full_name, type, \
+             permissions, global_permissions) SELECT i.id, w.position, $1, w.full_name, w.type, w.permissions, '[]' \
+             FROM stage_access_what w JOIN stage_access_ids i ON i.external_id = w.external_id",
+        )
+        .await?;
+        self.run(
+            "INSERT INTO access_provider_who (access_provider_id, kind, item, type) \
+             SELECT i.id, CASE WHEN a.user_id IS NULL THEN 'accountName' ELSE 'user' END, \
+             COALESCE(a.user_id, w.item), 'WhoGrant' FROM stage_access_who w \
+             JOIN stage_access_ids i ON i.external_id = w.external_id LEFT JOIN accounts a ON a.user_name = w.item \
+             AND a.identity_store_id IN (SELECT identity_store_id FROM data_source_identity_stores WHERE data_source_id = $1) \
+             WHERE w.kind = 'accountName' ON CONFLICT DO NOTHING",
+        )
+        .await?;
+        self.run(
+            "INSERT INTO access_provider_who (access_provider_id, kind, item, type) \
+             SELECT i.id, CASE WHEN g.id IS NULL THEN 'groupName' ELSE 'group' END, \
+             COALESCE(g.id, w.item), 'WhoGrant' FROM stage_access_who w \
+             JOIN stage_access_ids i ON i.external_id = w.external_id LEFT JOIN groups g ON g.name = w.item AND g.deleted = 0 \
+             AND g.identity_store_id IN (SELECT identity_store_id FROM data_source_identity_stores WHERE data_source_id = $1) \
+             WHERE w.kind = 'groupName' ON CONFLICT DO NOTHING",
+        )
+        .await?;
+        self.run(
+            "INSERT INTO access_provider_who (access_provider_id, kind, item, type) \
+             SELECT i.id, CASE WHEN y.access_provider_id IS NULL THEN 'externalId' ELSE 'accessProvider' END, \
+             COALESCE(y.access_provider_id, w.item), 'WhoGrant' FROM stage_access_who w \
+             JOIN stage_access_ids i ON i.external_id = w.external_id \
+             LEFT JOIN access_provider_sync y ON y.external_id = w.item AND y.data_source_id = $1 \
+             WHERE w.kind = 'externalId' ON CONFLICT DO NOTHING",
+        )
+        .await?;
+        sqlx::query(
+            "INSERT INTO access_provider_who (access_provider_id, kind, item, type) \
+             SELECT i.id, 'recipient', w.item, 'WhoGrant' FROM stage_access_who w \
+             JOIN stage_access_ids i ON i.external_id = w.external_id WHERE w.kind = 'recipient' ON CONFLICT DO NOTHING",
+        )
+        .persistent(false)
+        .execute(&mut *self.connection)
+        .await?;
+        Ok(())
+    }
+
+    async fn write_tags(&mut self) -> Result<(), sqlx::Error> {
+        for statement in [
+            "DELETE FROM tags WHERE object_id IN (SELECT id FROM stage_access_ids)",
+            "INSERT INTO tags (object_id, source, key, value) SELECT i.id, n.source, n.key, n.value \
+             FROM stage_access_tags n JOIN stage_access_ids i ON i.external_id = n.external_id ON CONFLICT DO NOTHING",
+        ] {
+            sqlx::query(statement).persistent(false).execute(&mut *self.connection).await?;
+        }
+        Ok(())
+    }
+
+    async fn remove(&mut self) -> Result<u64, sqlx::Error> {
+        for table in
+            ["access_provider_who", "access_provider_what", "access_provider_locks", "access_provider_sync"]
+        {
+            let statement = format!(
+                "DELETE FROM {table} WHERE access_provider_id IN (SELECT id FROM stage_access_absent)"
+            );
+            sqlx::query(AssertSqlSafe(statement)).persistent(false).execute(&mut *self.connection).await?;
+        }
+        sqlx::query("DELETE FROM tags WHERE object_id IN (SELECT id FROM stage_access_absent)")
+            .persistent(false)
+            .execute(&mut *self.connection)
+            .await?;
+        let done =
+            sqlx::query("DELETE FROM access_providers WHERE id IN (SELECT id FROM stage_access_absent)")
+                .persistent(false)
+                .execute(&mut *self.connection)
+                .await?;
+        Ok(done.rows_affected())
+    }
+
+    async fn unknown(&mut self) -> Result<Examples, sqlx::Error> {
+        let rows = sqlx::query(
+            "SELECT DISTINCT w.item FROM access_provider_who w JOIN stage_access_ids i ON i.id = w.access_provider_id \
+             WHERE w.kind IN ('accountName', 'groupName', 'externalId')",
+        )
+        .persistent(false)
+        .fetch_all(&mut *self.connection)
+        .await?;
+        let mut examples = Examples::default();
+        for row in rows {
+            examples.add(row.try_get(0)?);
+        }
+        Ok(examples)
+    }
+}

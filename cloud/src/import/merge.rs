@@ -1,0 +1,247 @@
+//! Makes stored rows equal to staged ones.
+//!
+//! One [`Merge`] serves data objects, accounts and groups; only names differ. Order matters: what changed is
+//! found first, while new rows are not there yet, so that a row counts once: as added, or as updated,
+//! however many of its columns, tags and memberships changed.
+
+use sqlx::{AssertSqlSafe, Row};
+
+use super::Examples;
+use super::staging::create;
+use crate::jobs::outcome::Counts;
+use crate::store::Connection;
+
+/// Which rows are merged into which table.
+pub(crate) struct Merge<'m> {
+    /// The stored rows: `id`, `external_id`, `content_hash`, the scope column and `columns`.
+    pub(crate) table: &'static str,
+    /// The column that says whose rows they are.
+    pub(crate) scope_column: &'static str,
+    /// Whose rows are merged.
+    pub(crate) scope: &'m str,
+    /// The staged rows.
+    pub(crate) stage: &'static str,
+    /// The staged tags; their sources are in a table with `_scope` added to the name.
+    pub(crate) tags: &'static str,
+    /// The columns that the file decides, beside `content_hash`.
+    pub(crate) columns: &'static [&'static str],
+    /// Whether a removed row stays, marked in a column `deleted`.
+    pub(crate) keeps_deleted: bool,
+    /// Staged memberships, for accounts and groups.
+    pub(crate) members: Option<Members>,
+}
+
+/// Memberships in groups.
+#[derive(Clone, Copy)]
+pub(crate) struct Members {
+    /// The staged pairs `member_external_id`, `group_external_id`.
+    pub(crate) stage: &'static str,
+    /// The `member_kind`.
+    pub(crate) kind: &'static str,
+    /// Whether memberships that are not in the file end.
+    pub(crate) replace: bool,
+}
+
+impl Merge<'_> {
+    /// Merges; removes rows that are not staged if `delete_untouched`.
+    pub(crate) async fn run(
+        &self,
+        connection: &mut Connection,
+        delete_untouched: bool,
+    ) -> Result<Counts, sqlx::Error> {
+        create(connection, "stage_changed", "id TEXT NOT NULL PRIMARY KEY").await?;
+        self.find_changed(connection).await?;
+        let mut counts = Counts::default();
+        let row = sqlx::query("SELECT COUNT(*) FROM stage_changed")
+            .persistent(false)
+            .fetch_one(&mut *connection)
+            .await?;
+        counts.updated = u64::try_from(row.try_get::<i64, _>(0)?).unwrap_or_default();
+        counts.added = self.write(connection).await?;
+        if delete_untouched {
+            counts.removed = self.remove(connection).await?;
+        }
+        self.write_tags(connection).await?;
+        self.write_members(connection, delete_untouched).await?;
+        Ok(counts)
+    }
+
+    /// Runs a statement whose first argument is the scope.
+    async fn execute(&self, connection: &mut Connection, statement: String) -> Result<u64, sqlx::Error> {
+        let done = sqlx::query(AssertSqlSafe(statement))
+            .bind(self.scope)
+            .persistent(false)
+            .execute(connection)
+            .await?;
+        Ok(done.rows_affected())
+    }
+
+    /// `o` is a stored row of the scope that is not deleted.
+    fn alive(&self) -> String {
+        let deleted = if self.keeps_deleted { " AND o.deleted = 0" } else { "" };
+        format!("o.{} = $1{deleted}", self.scope_column)
+    }
+
+    async fn find_changed(&self, connection: &mut Connection) -> Result<(), sqlx::Error> {
+        let (table, stage, tags, alive) = (self.table, self.stage, self.tags, self.alive());
+        let content = format!(
+            "INSERT INTO stage_changed (id) SELECT o.id FROM {stage} s JOIN {table} o ON o.external_id = s.external_id \
+             WHERE {alive} AND o.content_hash <> s.content_hash"
+        );
+        self.execute(connection, content).await?;
+        let tag_lost = format!(
+            "INSERT INTO stage_changed (id) SELECT DISTINCT o.id FROM {stage} s \
+             JOIN {table} o ON o.external_id = s.external_id JOIN tags t ON t.object_id = o.id \
+             WHERE {alive} AND t.source IN (SELECT source FROM {tags}_scope) AND NOT EXISTS (SELECT 1 FROM {tags} n \
+             WHERE n.external_id = s.external_id AND n.source = t.source AND n.key = t.key AND n.value = t.value) \
+             ON CONFLICT DO NOTHING"
+        );
+        self.execute(connection, tag_lost).await?;
+        let tag_new = format!(
+            "INSERT INTO stage_changed (id) SELECT DISTINCT o.id FROM {tags} n \
+             JOIN {table} o ON o.external_id = n.external_id \
+             WHERE {alive} AND NOT EXISTS (SELECT 1 FROM tags t \
+             WHERE t.object_id = o.id AND t.source = n.source AND t.key = n.key AND t.value = n.value) \
+             ON CONFLICT DO NOTHING"
+        );
+        self.execute(connection, tag_new).await?;
+        let Some(Members { stage: members, kind, replace }) = self.members else { return Ok(()) };
+        if replace {
+            let member_lost = format!(
+                "INSERT INTO stage_changed (id) SELECT DISTINCT o.id FROM {stage} s \
+                 JOIN {table} o ON o.external_id = s.external_id JOIN group_members m ON m.identity_store_id = $1 \
+                 AND m.member_kind = '{kind}' AND m.member_external_id = s.external_id \
+                 WHERE {alive} AND NOT EXISTS (SELECT 1 FROM {members} n \
+                 WHERE n.member_external_id = s.external_id AND n.group_external_id = m.group_external_id) \
+                 ON CONFLICT DO NOTHING"
+            );
+            self.execute(connection, member_lost).await?;
+        }
+        let member_new = format!(
+            "INSERT INTO stage_changed (id) SELECT DISTINCT o.id FROM {members} n \
+             JOIN {table} o ON o.external_id = n.member_external_id \
+             WHERE {alive} AND NOT EXISTS (SELECT 1 FROM group_members m WHERE m.identity_store_id = $1 \
+             AND m.member_kind = '{kind}' AND m.member_external_id = n.member_external_id \
+             AND m.group_external_id = n.group_external_id) ON CONFLICT DO NOTHING"
+        );
+        self.execute(connection, member_new).await?;
+        Ok(())
+    }
+
+    /// Returns how many rows are new, or back.
+    async fn write(&self, connection: &mut Connection) -> Result<u64, sqlx::Error> {
+        let (table, stage, scope_column) = (self.table, self.stage, self.scope_column);
+        let assignments =
+            self.columns.iter().map(|column| format!("{column} = s.{column}")).collect::<Vec<_>>().join(", ");
+        let mut added = 0;
+        if self.keeps_deleted {
+            let revive = format!(
+                "UPDATE {table} AS o SET deleted = 0, content_hash = s.content_hash, {assignments} FROM {stage} AS s \
+                 WHERE o.{scope_column} = $1 AND o.external_id = s.external_id AND o.deleted = 1"
+            );
+            added += self.execute(connection, revive).await?;
+        }
+        let update = format!(
+            "UPDATE {table} AS o SET content_hash = s.content_hash, {assignments} FROM {stage} AS s \
+             WHERE o.{scope_column} = $1 AND o.external_id = s.external_id AND o.content_hash <> s.content_hash"
+        );
+        self.execute(connection, update).await?;
+        let (deleted, zero) = if self.keeps_deleted { (", deleted", ", 0") } else { ("", "") };
+        let names = self.columns.join(", ");
+        let values = self.columns.iter().map(|column| format!("s.{column}")).collect::<Vec<_>>().join(", ");
+        let insert = format!(
+            "INSERT INTO {table} (id, {scope_column}, external_id, content_hash{deleted}, {names}) \
+             SELECT s.id, $1, s.external_id, s.content_hash{zero}, {values} FROM {stage} s \
+             WHERE NOT EXISTS (SELECT 1 FROM {table} o WHERE o.{scope_column} = $1 AND o.external_id = s.external_id)"
+        );
+        added += self.execute(connection, insert).await?;
+        Ok(added)
+    }
+
+    async fn remove(&self, connection: &mut Connection) -> Result<u64, sqlx::Error> {
+        let (table, stage, scope_column) = (self.table, self.stage, self.scope_column);
+        let absent =
+            format!("NOT EXISTS (SELECT 1 FROM {stage} s WHERE s.external_id = {table}.external_id)");
+        if self.keeps_deleted {
+            let mark = format!(
+                "UPDATE {table} SET deleted = 1 WHERE {scope_column} = $1 AND deleted = 0 AND {absent}"
+            );
+            return self.execute(connection, mark).await;
+        }
+        let tags = format!(
+            "DELETE FROM tags WHERE object_id IN (SELECT id FROM {table} WHERE {scope_column} = $1 AND {absent})"
+        );
+        self.execute(connection, tags).await?;
+        self.execute(connection, format!("DELETE FROM {table} WHERE {scope_column} = $1 AND {absent}")).await
+    }
+
+    async fn write_tags(&self, connection: &mut Connection) -> Result<(), sqlx::Error> {
+        let (table, stage, tags, scope_column) = (self.table, self.stage, self.tags, self.scope_column);
+        let delete = format!(
+            "DELETE FROM tags WHERE source IN (SELECT source FROM {tags}_scope) AND EXISTS (SELECT 1 FROM {table} o \
+             JOIN {stage} s ON s.external_id = o.external_id WHERE o.id = tags.object_id AND o.{scope_column} = $1 \
+             AND NOT EXISTS (SELECT 1 FROM {tags} n WHERE n.external_id = o.external_id AND n.source = tags.source \
+             AND n.key = tags.key AND n.value = tags.value))"
+        );
+        self.execute(connection, delete).await?;
+        let insert = format!(
+            "INSERT INTO tags (object_id, source, key, value) SELECT o.id, n.source, n.key, n.value FROM {tags} n \
+             JOIN {table} o ON o.external_id = n.external_id WHERE o.{scope_column} = $1 ON CONFLICT DO NOTHING"
+        );
+        self.execute(connection, insert).await?;
+        Ok(())
+    }
+
+    async fn write_members(
+        &self,
+        connection: &mut Connection,
+        delete_untouched: bool,
+    ) -> Result<(), sqlx::Error> {
+        let Some(Members { stage: members, kind, replace }) = self.members else { return Ok(()) };
+        let (table, stage, alive) = (self.table, self.stage, self.alive());
+        if replace {
+            let delete = format!(
+                "DELETE FROM group_members WHERE identity_store_id = $1 AND member_kind = '{kind}' \
+                 AND EXISTS (SELECT 1 FROM {stage} s WHERE s.external_id = group_members.member_external_id) \
+                 AND NOT EXISTS (SELECT 1 FROM {members} n WHERE n.member_external_id = group_members.member_external_id \
+                 AND n.group_external_id = group_members.group_external_id)"
+            );
+            self.execute(connection, delete).await?;
+        }
+        let insert = format!(
+            "INSERT INTO group_members (identity_store_id, member_kind, member_external_id, group_external_id) \
+             SELECT $1, '{kind}', n.member_external_id, n.group_external_id FROM {members} n \
+             WHERE EXISTS (SELECT 1 FROM {stage} s WHERE s.external_id = n.member_external_id) ON CONFLICT DO NOTHING"
+        );
+        self.execute(connection, insert).await?;
+        if delete_untouched {
+            let orphaned = format!(
+                "DELETE FROM group_members WHERE identity_store_id = $1 AND member_kind = '{kind}' AND NOT EXISTS \
+                 (SELECT 1 FROM {table} o WHERE {alive} AND o.external_id = group_members.member_external_id)"
+            );
+            self.execute(connection, orphaned).await?;
+        }
+        Ok(())
+    }
+
+    /// The staged rows that refer, by `column`, to an external id that no row of `table` has.
+    pub(super) async fn dangling(
+        &self,
+        connection: &mut Connection,
+        stage: &str,
+        column: &str,
+        table: &str,
+    ) -> Result<Examples, sqlx::Error> {
+        let statement = format!(
+            "SELECT DISTINCT n.{column} FROM {stage} n WHERE n.{column} <> '' AND NOT EXISTS (SELECT 1 FROM {table} o \
+             WHERE o.{} = $1 AND o.deleted = 0 AND o.external_id = n.{column})",
+            self.scope_column
+        );
+        let rows = sqlx::query(AssertSqlSafe(statement))
+            .bind(self.scope)
+            .persistent(false)
+            .fetch_all(connection)
+            .await?;
+        Examples::of(&rows)
+    }
+}

@@ -1,0 +1,275 @@
+//! Temporary tables that hold a file while it is merged.
+
+use sha2::{Digest, Sha256};
+use sqlx::{AssertSqlSafe, Row};
+
+use super::Examples;
+use crate::ids::new_id;
+use crate::records::Tag;
+use crate::store::bulk::Bulk;
+use crate::store::sql::Sql;
+use crate::store::{Connection, Dialect};
+
+/// Creates an empty temporary table, in place of one that an earlier import on this connection left.
+pub(crate) async fn create(
+    connection: &mut Connection,
+    name: &str,
+    columns: &str,
+) -> Result<(), sqlx::Error> {
+    drop_table(connection, name).await?;
+    let statement = format!("CREATE TEMPORARY TABLE {name} ({columns})");
+    sqlx::query(AssertSqlSafe(statement)).persistent(false).execute(connection).await?;
+    Ok(())
+}
+
+/// Removes a temporary table if it is there.
+pub(crate) async fn drop_table(connection: &mut Connection, name: &str) -> Result<(), sqlx::Error> {
+    let statement = format!("DROP TABLE IF EXISTS {name}");
+    sqlx::query(AssertSqlSafe(statement)).persistent(false).execute(connection).await?;
+    Ok(())
+}
+
+/// A fingerprint of the content of a record: two rows with the same one are taken as equal. Every part is
+/// preceded by its length, so that parts cannot run into each other.
+#[derive(Default)]
+pub(crate) struct ContentHash(Sha256);
+
+impl ContentHash {
+    /// Adds a part.
+    pub(crate) fn text(mut self, part: &str) -> Self {
+        self.0.update((part.len() as u64).to_le_bytes());
+        self.0.update(part.as_bytes());
+        self
+    }
+
+    /// Adds a part that may be missing, which differs from an empty one.
+    pub(crate) fn optional(self, part: Option<&str>) -> Self {
+        match part {
+            Some(part) => self.text("+").text(part),
+            None => self.text("-"),
+        }
+    }
+
+    /// The fingerprint.
+    pub(crate) fn finish(self) -> i64 {
+        let hash = self.0.finalize();
+        let mut first = [0; 8];
+        first.copy_from_slice(&hash[..8]);
+        i64::from_le_bytes(first)
+    }
+}
+
+/// Rows of one kind on their way into their staging table. Of several rows with the same external id the
+/// first is kept.
+pub(crate) struct Rows {
+    table: &'static str,
+    bulk: Bulk,
+    /// External id and row id of what `bulk` holds.
+    held: Vec<(String, String)>,
+    duplicates: Examples,
+    nameless: u64,
+}
+
+impl Rows {
+    /// Creates the staging table: `id`, `external_id`, `content_hash`, then `columns`, each with its type.
+    pub(crate) async fn create(
+        connection: &mut Connection,
+        dialect: Dialect,
+        table: &'static str,
+        columns: &[(&str, &str)],
+    ) -> Result<Self, sqlx::Error> {
+        let mut definition =
+            "external_id TEXT NOT NULL PRIMARY KEY, id TEXT NOT NULL, content_hash BIGINT NOT NULL"
+                .to_owned();
+        let mut names = vec!["external_id", "id", "content_hash"];
+        for (name, kind) in columns {
+            definition.push_str(", ");
+            definition.push_str(name);
+            definition.push(' ');
+            definition.push_str(kind);
+            names.push(name);
+        }
+        create(connection, table, &definition).await?;
+        let bulk = Bulk::new(dialect, table, &names, "ON CONFLICT (external_id) DO NOTHING");
+        Ok(Self { table, bulk, held: Vec::new(), duplicates: Examples::default(), nameless: 0 })
+    }
+
+    /// Begins a row; the caller adds the values of its columns and then calls [`Rows::end`]. None when the
+    /// record has no external id and is left out.
+    pub(crate) fn begin(
+        &mut self,
+        external_id: &str,
+        content_hash: i64,
+    ) -> Result<Option<&mut Bulk>, sqlx::Error> {
+        if external_id.is_empty() {
+            self.nameless += 1;
+            return Ok(None);
+        }
+        let id = new_id();
+        self.bulk.value(external_id)?.value(id.as_str())?.value(content_hash)?;
+        self.held.push((external_id.to_owned(), id));
+        Ok(Some(&mut self.bulk))
+    }
+
+    /// Ends a row.
+    pub(crate) async fn end(&mut self, connection: &mut Connection) -> Result<(), sqlx::Error> {
+        let held = self.held.len();
+        let written = self.bulk.end_row(connection).await?;
+        if written > 0 || self.bulk.is_empty() {
+            self.note_duplicates(connection, held, written).await?;
+        }
+        Ok(())
+    }
+
+    /// Writes the last rows and reports what was left out.
+    pub(crate) async fn finish(
+        mut self,
+        connection: &mut Connection,
+        what: &str,
+        warnings: &mut Vec<String>,
+    ) -> Result<(), sqlx::Error> {
+        let held = self.held.len();
+        let written = self.bulk.flush(connection).await?;
+        self.note_duplicates(connection, held, written).await?;
+        self.duplicates.warn(warnings, &format!("{what} left out because their external id occurred before"));
+        if self.nameless > 0 {
+            warnings.push(format!("{} {what} left out because they have no external id", self.nameless));
+        }
+        Ok(())
+    }
+
+    async fn note_duplicates(
+        &mut self,
+        connection: &mut Connection,
+        held: usize,
+        written: u64,
+    ) -> Result<(), sqlx::Error> {
+        let rows = std::mem::take(&mut self.held);
+        if u64::try_from(held) == Ok(written) {
+            return Ok(());
+        }
+        let mut sql = Sql::new("SELECT id FROM ");
+        sql.push(self.table).push(" WHERE external_id IN ");
+        sql.bind_list(&rows.iter().map(|(external_id, _)| external_id.clone()).collect::<Vec<_>>())?;
+        let mut kept = std::collections::HashSet::new();
+        for row in sql.rows(connection).await? {
+            kept.insert(row.try_get::<String, _>(0)?);
+        }
+        for (external_id, id) in rows {
+            if !kept.contains(&id) {
+                self.duplicates.add(&external_id);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Pairs or more of texts on their way into a staging table; repetitions are dropped.
+pub(crate) struct Set {
+    bulk: Bulk,
+}
+
+impl Set {
+    /// Creates the table with these text columns, all of them its key.
+    pub(crate) async fn create(
+        connection: &mut Connection,
+        dialect: Dialect,
+        table: &str,
+        columns: &[&str],
+    ) -> Result<Self, sqlx::Error> {
+        let mut definition = String::new();
+        for column in columns {
+            definition.push_str(column);
+            definition.push_str(" TEXT NOT NULL, ");
+        }
+        definition.push_str(&format!("PRIMARY KEY ({})", columns.join(", ")));
+        create(connection, table, &definition).await?;
+        Ok(Self { bulk: Bulk::new(dialect, table, columns, "ON CONFLICT DO NOTHING") })
+    }
+
+    /// Adds one row.
+    pub(crate) async fn add(
+        &mut self,
+        connection: &mut Connection,
+        values: &[&str],
+    ) -> Result<(), sqlx::Error> {
+        for value in values {
+            self.bulk.value(*value)?;
+        }
+        self.bulk.end_row(connection).await?;
+        Ok(())
+    }
+
+    /// Writes the last rows.
+    pub(crate) async fn finish(mut self, connection: &mut Connection) -> Result<(), sqlx::Error> {
+        self.bulk.flush(connection).await?;
+        Ok(())
+    }
+}
+
+/// The tags of the staged records, and the sources that the file speaks for.
+pub(crate) struct Tags {
+    set: Set,
+    table: &'static str,
+}
+
+impl Tags {
+    /// Creates `table` and `{table}_scope`.
+    pub(crate) async fn create(
+        connection: &mut Connection,
+        dialect: Dialect,
+        table: &'static str,
+    ) -> Result<Self, sqlx::Error> {
+        let set = Set::create(connection, dialect, table, &["external_id", "source", "key", "value"]).await?;
+        Ok(Self { set, table })
+    }
+
+    /// Adds the tags of one record.
+    pub(crate) async fn add(
+        &mut self,
+        connection: &mut Connection,
+        external_id: &str,
+        tags: &[Tag],
+    ) -> Result<(), sqlx::Error> {
+        for tag in tags {
+            self.set.add(connection, &[external_id, &tag.source, &tag.key, &tag.value]).await?;
+        }
+        Ok(())
+    }
+
+    /// Writes the last tags and fixes the scope: the given sources, or those in the file when none is given.
+    /// A tag of a source outside the scope is added to its object, but none of that source is removed.
+    pub(crate) async fn finish(
+        self,
+        connection: &mut Connection,
+        sources: &[String],
+    ) -> Result<(), sqlx::Error> {
+        let table = self.table;
+        self.set.finish(connection).await?;
+        let scope = format!("{table}_scope");
+        create(connection, &scope, "source TEXT NOT NULL PRIMARY KEY").await?;
+        for source in sources {
+            let statement = format!("INSERT INTO {scope} (source) VALUES ($1) ON CONFLICT DO NOTHING");
+            sqlx::query(AssertSqlSafe(statement)).bind(source.as_str()).execute(&mut *connection).await?;
+        }
+        if sources.is_empty() {
+            let statement = format!("INSERT INTO {scope} (source) SELECT DISTINCT source FROM {table}");
+            sqlx::query(AssertSqlSafe(statement)).execute(connection).await?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_hash_tells_apart_what_a_person_would() {
+        let hash = |a: &str, b: &str| ContentHash::default().text(a).text(b).finish();
+        assert_eq!(hash("ab", "c"), hash("ab", "c"));
+        assert_ne!(hash("ab", "c"), hash("a", "bc"));
+        let optional = |part| ContentHash::default().optional(part).finish();
+        assert_ne!(optional(None), optional(Some("")));
+    }
+}

@@ -1,0 +1,44 @@
+//! Keeps two processes from opening the same data folder.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::path::Path;
+
+use crate::CloudError;
+
+/// A lock on a data folder. The system releases it when the process ends, however it ends.
+#[derive(Debug)]
+pub(crate) struct DataLock {
+    _file: File,
+}
+
+impl DataLock {
+    /// Creates the folder if need be and takes the lock.
+    pub(crate) fn take(folder: &Path) -> Result<Self, CloudError> {
+        let failed = |action, source| CloudError::Io { action, path: folder.to_owned(), source };
+        std::fs::create_dir_all(folder).map_err(|source| failed("create the folder", source))?;
+        restrict(folder).map_err(|source| failed("restrict the permissions of", source))?;
+        let file = OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(folder.join("lock"))
+            .map_err(|source| failed("lock the folder", source))?;
+        match file.try_lock() {
+            Ok(()) => Ok(Self { _file: file }),
+            Err(TryLockError::WouldBlock) => Err(CloudError::InUse { folder: folder.to_owned() }),
+            Err(TryLockError::Error(source)) => Err(failed("lock the folder", source)),
+        }
+    }
+}
+
+/// The folder holds who has access to what: only its owner may look.
+#[cfg(unix)]
+fn restrict(folder: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::PermissionsExt as _;
+    std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o700))
+}
+
+#[cfg(not(unix))]
+fn restrict(_folder: &Path) -> std::io::Result<()> {
+    Ok(())
+}

@@ -1,0 +1,287 @@
+//! Starting and stopping the server.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use tokio::net::TcpListener;
+use tokio::sync::{Notify, watch};
+use tokio::task::JoinHandle;
+
+use crate::auth::users::{self, NewUser};
+use crate::auth::{Role, password};
+use crate::files::Files;
+use crate::http::{self, App};
+use crate::ids::{new_id, new_secret};
+use crate::jobs::{queue, worker::Worker};
+use crate::lock::DataLock;
+use crate::sources::{self, DataSourceIds};
+use crate::store::Store;
+use crate::{CloudError, graphql};
+
+/// How a server is set up.
+#[derive(Debug, Clone)]
+pub struct ServerConfig {
+    /// The folder of the database and the files; created if need be.
+    pub data_dir: PathBuf,
+    /// Where to listen; port 0 chooses a free one.
+    pub listen: SocketAddr,
+    /// The domain of the organisation: what clients configure as `domain`.
+    pub domain: String,
+    /// The address under which clients reach the server, if that is not the one it listens on: behind a
+    /// reverse proxy, which also does TLS.
+    pub public_url: Option<String>,
+    /// The e-mail address of the first administrator.
+    pub admin_email: String,
+    /// The password of the first administrator; made up if missing.
+    pub admin_password: Option<String>,
+}
+
+/// The administrator that the first start creates. Shown once: only a hash of the password is kept.
+#[derive(Clone)]
+pub struct FirstAdmin {
+    /// The name to sign in with.
+    pub email: String,
+    /// The password, if it was made up.
+    pub password: Option<String>,
+}
+
+impl std::fmt::Debug for FirstAdmin {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("FirstAdmin").field("email", &self.email).finish_non_exhaustive()
+    }
+}
+
+/// What the process that embeds a server signs in with.
+#[derive(Clone)]
+pub struct Credentials {
+    /// The domain of the organisation.
+    pub domain: String,
+    /// The user.
+    pub user: String,
+    /// The password; a new one at every start.
+    pub secret: String,
+}
+
+impl std::fmt::Debug for Credentials {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("Credentials")
+            .field("domain", &self.domain)
+            .field("user", &self.user)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A running server. Dropping it stops it at once; work at hand is then done again by the next start.
+#[derive(Debug)]
+pub struct Server {
+    store: Store,
+    url: String,
+    first_admin: Option<FirstAdmin>,
+    stop: watch::Sender<bool>,
+    http: JoinHandle<()>,
+    worker: JoinHandle<()>,
+    /// Held until everything else has ended.
+    _lock: DataLock,
+}
+
+impl Server {
+    /// Opens the store and starts to serve. The first start creates an administrator, see [`Server::first_admin`].
+    pub async fn start(config: ServerConfig) -> Result<Self, CloudError> {
+        let mut server =
+            Self::launch(&config.data_dir, config.listen, &config.domain, config.public_url).await?;
+        if !users::any(&server.store).await? {
+            server.first_admin =
+                Some(create_admin(&server.store, config.admin_email, config.admin_password).await?);
+        }
+        Ok(server)
+    }
+
+    /// Starts a server on loopback for this process alone, with a credential made for it (role Integrator).
+    pub async fn start_embedded(data_dir: &Path, domain: &str) -> Result<(Self, Credentials), CloudError> {
+        let listen = SocketAddr::from(([127, 0, 0, 1], 0));
+        let server = Self::launch(data_dir, listen, domain, None).await?;
+        let credentials = Credentials {
+            domain: domain.to_owned(),
+            user: format!("raito-run@{domain}.invalid"),
+            secret: new_secret(),
+        };
+        server
+            .put_user(NewUser {
+                email: credentials.user.clone(),
+                password: credentials.secret.clone(),
+                roles: vec![Role::Integrator],
+                machine: true,
+            })
+            .await?;
+        Ok((server, credentials))
+    }
+
+    async fn launch(
+        data_dir: &Path,
+        listen: SocketAddr,
+        domain: &str,
+        public_url: Option<String>,
+    ) -> Result<Self, CloudError> {
+        let domain = checked_domain(domain)?;
+        let lock = DataLock::take(data_dir)?;
+        let store = Store::open(data_dir).await?;
+        let found = store.setting_or("domain", &domain).await?;
+        if found != domain {
+            return Err(CloudError::OtherDomain { found, wanted: domain });
+        }
+        let client_id = store.setting_or("client_id", &new_id()).await?;
+        queue::release_all(&store).await?;
+        let files = Files::open(data_dir.join("files"))?;
+        let listen_failed = |source| CloudError::Listen { address: listen, source };
+        let listener = TcpListener::bind(listen).await.map_err(listen_failed)?;
+        let address = listener.local_addr().map_err(listen_failed)?;
+        let mut url = public_url.unwrap_or_else(|| format!("http://{address}/"));
+        if !url.ends_with('/') {
+            url.push('/');
+        }
+        let bell = Arc::new(Notify::new());
+        let (stop, stopped) = watch::channel(false);
+        let schema = graphql::schema(graphql::Cloud {
+            store: store.clone(),
+            bell: Arc::clone(&bell),
+            base_url: url.clone(),
+        });
+        let app = App {
+            store: store.clone(),
+            files: files.clone(),
+            schema,
+            domain,
+            client_id,
+            base_url: url.clone(),
+        };
+        let worker = Worker { store: store.clone(), files, bell, stop: stopped.clone() };
+        let worker = tokio::spawn(worker.run());
+        let http = tokio::spawn(serve(listener, Arc::new(app), stopped));
+        Ok(Self { store, url, first_admin: None, stop, http, worker, _lock: lock })
+    }
+
+    /// The base address, with a slash at the end.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// The administrator, if this start created it.
+    pub fn first_admin(&self) -> Option<&FirstAdmin> {
+        self.first_admin.as_ref()
+    }
+
+    /// Creates a user who can sign in, or gives an existing one a new password and new roles. Returns the id.
+    pub async fn put_user(&self, user: NewUser) -> Result<String, CloudError> {
+        users::put(&self.store, user).await
+    }
+
+    /// Makes sure that there is a data source with this id or this name, and its native identity store. A new
+    /// one gets the text as its id and its name, so that ids in configuration files stay what they are.
+    pub async fn ensure_data_source(
+        &self,
+        id_or_name: &str,
+        source_type: Option<&str>,
+    ) -> Result<DataSourceIds, CloudError> {
+        sources::ensure_data_source(&self.store, id_or_name, source_type).await
+    }
+
+    /// Makes sure that there is an identity store with this id or this name; returns its id.
+    pub async fn ensure_identity_store(
+        &self,
+        id_or_name: &str,
+        store_type: Option<&str>,
+    ) -> Result<String, CloudError> {
+        sources::ensure_identity_store(&self.store, id_or_name, store_type).await
+    }
+
+    /// Links an identity store to a data source, so that its accounts and groups can be used there.
+    pub async fn link_identity_store(
+        &self,
+        data_source: &str,
+        identity_store: &str,
+    ) -> Result<(), CloudError> {
+        Ok(sources::link(&self.store, data_source, identity_store).await?)
+    }
+
+    /// Stops accepting requests, ends those at hand, and lets the running import finish; one that takes too
+    /// long goes back to the queue and is done by the next start.
+    pub async fn shutdown(mut self) {
+        let _ = self.stop.send(true);
+        let _ = (&mut self.http).await;
+        let _ = (&mut self.worker).await;
+        self.store.close().await;
+    }
+
+    /// Waits until the server ends by itself, which it only does when its socket fails.
+    pub async fn ended(&mut self) {
+        let _ = (&mut self.http).await;
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.http.abort();
+        self.worker.abort();
+    }
+}
+
+async fn serve(listener: TcpListener, app: Arc<App>, mut stopped: watch::Receiver<bool>) {
+    let served = axum::serve(listener, http::router(app))
+        .with_graceful_shutdown(async move {
+            let _ = stopped.wait_for(|stopped| *stopped).await;
+        })
+        .await;
+    if let Err(error) = served {
+        tracing::error!(%error, "the server has stopped");
+    }
+}
+
+/// The first administrator holds every role: there is nobody else yet who could synchronise or manage access.
+async fn create_admin(
+    store: &Store,
+    email: String,
+    chosen: Option<String>,
+) -> Result<FirstAdmin, CloudError> {
+    if chosen.as_ref().is_some_and(|chosen| !password::strong_enough(chosen)) {
+        return Err(CloudError::Invalid {
+            reason: "a password needs eight characters, among them a lower-case and an upper-case letter, \
+                     a digit and a special character"
+                .to_owned(),
+        });
+    }
+    let generated = chosen.is_none().then(new_secret);
+    let password = chosen.or_else(|| generated.clone()).unwrap_or_default();
+    users::put(store, NewUser { email: email.clone(), password, roles: Role::ALL.to_vec(), machine: false })
+        .await?;
+    Ok(FirstAdmin { email, password: generated })
+}
+
+/// The domain in lower case.
+fn checked_domain(domain: &str) -> Result<String, CloudError> {
+    let lower = domain.to_lowercase();
+    let bytes = lower.as_bytes();
+    let plain = bytes.iter().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || *b == b'-');
+    let ends = bytes.first().is_some_and(u8::is_ascii_lowercase) && bytes.last().is_some_and(|b| *b != b'-');
+    if plain && ends && bytes.len() >= 2 {
+        Ok(lower)
+    } else {
+        Err(CloudError::Domain { domain: domain.to_owned() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::checked_domain;
+
+    #[test]
+    fn domains_follow_the_rule() {
+        for good in ["acme", "a1", "Acme-Data", "a--b"] {
+            assert!(checked_domain(good).is_ok(), "{good}");
+        }
+        for bad in ["", "a", "1a", "a-", "-a", "a.b", "a b", "ä1"] {
+            assert!(checked_domain(bad).is_err(), "{bad}");
+        }
+    }
+}
