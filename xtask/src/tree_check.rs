@@ -45,7 +45,7 @@ pub(crate) fn run(workspace: &Workspace, dependencies: Dependencies) -> Result<(
         eprintln!("{finding}");
     }
     if !findings.is_empty() {
-        bail!("{} findings in the tree", findings.len());
+        bail!("the tree is not as it should be, see above (places: {})", findings.len());
     }
     check_dependencies(workspace, dependencies)
 }

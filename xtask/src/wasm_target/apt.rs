@@ -67,14 +67,11 @@ impl Apt {
             fs::create_dir_all(folder.join(part))?;
         }
         // Suites are stanzas of their own: the lack of one does not spoil the other.
-        let mut text = String::new();
-        for suite in [suite, &format!("{suite}-backports")] {
-            text += &format!(
-                "Types: deb\nURIs: {}\nSuites: {suite}\nComponents: main\nSigned-By: {keyring}\n\n",
-                mirrors.join(" ")
-            );
-        }
-        fs::write(folder.join("private.sources"), text)?;
+        let uris = mirrors.join(" ");
+        let stanzas = [suite, &format!("{suite}-backports")].map(|suite| {
+            format!("Types: deb\nURIs: {uris}\nSuites: {suite}\nComponents: main\nSigned-By: {keyring}\n")
+        });
+        fs::write(folder.join("private.sources"), stanzas.join("\n"))?;
         Ok(Self { folder })
     }
 
