@@ -24,7 +24,10 @@ mod run;
 #[cfg(test)]
 mod tests;
 
-pub use run::RunArgs;
+pub use run::{
+    ConnectionArgs, LockArgs, RunArgs, SandboxArgs, StepArgs, TagArgs, TargetArgs, TargetKeys,
+    UnsupportedArgs,
+};
 
 /// The exit code of a wrong command line: that of a wrong configuration.
 pub const USAGE_EXIT_CODE: u8 = 3;

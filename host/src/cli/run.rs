@@ -32,7 +32,7 @@ pub struct RunArgs {
     pub tags: TagArgs,
     /// What is not supported.
     #[command(flatten)]
-    unsupported: UnsupportedArgs,
+    pub unsupported: UnsupportedArgs,
     /// How to print the summary
     #[arg(long, value_enum, default_value_t, help_heading = "Output")]
     pub format: Format,

@@ -104,7 +104,7 @@ fn wrong_lines_end_with_the_configuration_code() {
     ] {
         assert_eq!(refusal(line).1, USAGE_EXIT_CODE, "{line}");
     }
-    assert!(refusal("run --connector x").0.contains("--connector-name"), "near flags are suggested");
+    assert!(refusal("run --conector-name x").0.contains("--connector-name"), "near flags are suggested");
 }
 
 #[test]

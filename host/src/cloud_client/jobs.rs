@@ -474,7 +474,7 @@ impl CloudClient {
     }
 
     /// The next wait: fixed for Raito's own cloud, growing from a small one for a self-hosted server.
-    fn poll_wait(&self, interval: PollInterval, own: &mut Duration) -> Duration {
+    pub(super) fn poll_wait(&self, interval: PollInterval, own: &mut Duration) -> Duration {
         let timing = &self.shared.options.timing;
         if self.shared.self_hosted.load(Ordering::Relaxed) {
             let wait = *own;

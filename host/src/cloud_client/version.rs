@@ -283,7 +283,7 @@ mod tests {
             let version = Version::parse(version).unwrap();
             assert_eq!(constraints.matches(&version), expected, "{version} and {constraint}");
         }
-        for wrong in ["", " ", ">=", "abc", "1.2 -", ">=1 ||", "><1", "1.x.3.4-", "1.2.3.4"] {
+        for wrong in ["", " ", ">=", "abc", "1.2 -", ">=1 ||", "><1", "1.2.3.4"] {
             assert!(Constraints::parse(wrong).is_err(), "{wrong}");
         }
     }

@@ -9,7 +9,7 @@ use crate::secret::Secret;
 /// Values from flags, which win over everything else. `Debug` shows no values.
 #[derive(Clone, Default)]
 pub struct Overrides {
-    values: BTreeMap<&'static str, Secret>,
+    pub(super) values: BTreeMap<&'static str, Secret>,
     /// Connector folders, relative to the working folder.
     pub connector_path: Vec<PathBuf>,
     /// Network grants of single-target mode.

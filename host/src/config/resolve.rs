@@ -97,11 +97,9 @@ fn refuse_unknown(layers: &mut Layers<'_>) {
             layers.errors.push(node.origin, Problem::Unsupported { key: (*key).to_owned() });
         }
     }
-    if let Some(node) = layers.node("connector-version") {
-        match layers.text("connector-version") {
-            Some(version) => target::check_version(&version, &node.origin, &mut layers.errors),
-            None => {}
-        }
+    if let (Some(version), Some(node)) = (layers.text("connector-version"), layers.node("connector-version"))
+    {
+        target::check_version(&version, &node.origin, &mut layers.errors);
     }
     for entry in layers.entries {
         let key = entry.key.as_str();
