@@ -58,7 +58,7 @@ flag_group! {
         /// E-mail address of the API user
         #[arg(short = 'u')]
         api_user: String = "api-user",
-        /// Password of the API user; better given as RAITO_API_SECRET, for arguments are visible to others
+        /// Password of the API user; better given as `RAITO_API_SECRET`, for arguments are visible to others
         #[arg(short = 's')]
         api_secret: Secret = "api-secret",
         /// Folder for the data of the embedded cloud [default: .raito beside the configuration file]
@@ -249,6 +249,7 @@ flag_group! {
 
 flag_group! {
     /// Flags of Raito's own CLI that the configuration refuses by name.
+    #[expect(missing_docs, reason = "they have no meaning here, and no help")]
     UnsupportedArgs
     truths {
         #[arg(hide = true)]

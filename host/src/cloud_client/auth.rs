@@ -55,8 +55,10 @@ pub(super) struct SignIn {
     /// Client ids by domain in lower case.
     organisations: AsyncMutex<HashMap<String, String>>,
     /// Tokens by domain and user. The inner lock makes concurrent calls sign in once.
-    tokens: Mutex<HashMap<(String, String), Arc<AsyncMutex<Option<Tokens>>>>>,
+    tokens: Mutex<HashMap<(String, String), TokenSlot>>,
 }
+
+type TokenSlot = Arc<AsyncMutex<Option<Tokens>>>;
 
 #[derive(Debug, Clone)]
 struct Tokens {
@@ -114,12 +116,11 @@ impl CloudClient {
             Some(refresh) => self.refresh(&client_id, user, refresh).await,
             None => None,
         };
-        let new = match refreshed {
-            Some(new) => new,
-            None => {
-                let parameters = json!({ "USERNAME": user, "PASSWORD": password.expose() });
-                self.initiate(&client_id, user, "USER_PASSWORD_AUTH", &parameters).await?
-            }
+        let new = if let Some(new) = refreshed {
+            new
+        } else {
+            let parameters = json!({ "USERNAME": user, "PASSWORD": password.expose() });
+            self.initiate(&client_id, user, "USER_PASSWORD_AUTH", &parameters).await?
         };
         let id = new.id.clone();
         *tokens = Some(new);

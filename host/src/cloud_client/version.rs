@@ -173,7 +173,7 @@ fn comparison(text: &str) -> Result<Comparison, String> {
         let _ = write!(normal, "{}{part}", if index > 0 { "." } else { "" });
     }
     if normal.len() == operator.len() && matches!(version, "x" | "X" | "*") {
-        normal = ">=0".to_owned();
+        normal.replace_range(.., ">=0");
     }
     let comparator = Comparator::parse(&normal)
         .map_err(|error| format!("`{text}` is not a version constraint: {error}"))?;

@@ -140,9 +140,7 @@ impl Reader {
             YamlData::Sequence(items) => {
                 Value::List(items.iter().map(|item| self.node(item, errors)).collect())
             }
-            YamlData::Mapping(map) => {
-                Value::Map(self.entries(map.iter().map(|(key, value)| (key, value)), errors))
-            }
+            YamlData::Mapping(map) => Value::Map(self.entries(map.iter(), errors)),
             YamlData::Tagged(_, inner) => return self.node(inner, errors),
             // An empty document; an alias without anchor does not get here, the parser refuses it.
             YamlData::BadValue | YamlData::Alias(_) | YamlData::Value(_) => Value::Null,

@@ -167,7 +167,6 @@ impl ConfigError {
             Problem::Format { .. } => {
                 Some("write the configuration as YAML or JSON: raito.yml, raito.yaml or raito.json".into())
             }
-            Problem::Syntax { .. } => None,
             Problem::UnknownKey { suggestion, .. } => {
                 suggestion.map(|name| format!("did you mean `{name}`?"))
             }
@@ -183,7 +182,7 @@ impl ConfigError {
             Problem::WrongType { found: "a text", expected: "true or false", .. } => {
                 Some("write true or false without quotes".into())
             }
-            Problem::WrongType { .. } => None,
+            Problem::Syntax { .. } | Problem::WrongType { .. } => None,
             Problem::Invalid { hint, .. } => hint.clone(),
             Problem::Missing { hint, .. } => Some((*hint).to_owned()),
             Problem::MissingVariable { variable, .. } => Some(format!("set it: export {variable}=…")),

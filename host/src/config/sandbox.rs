@@ -39,8 +39,8 @@ const MIB: u64 = 1 << 20;
 const DEFAULT_MEMORY: u64 = 256 * MIB;
 /// The most that 32-bit memory can be.
 const MAXIMUM_MEMORY: u64 = 4096 * MIB;
-const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60 * 60);
-const MAXIMUM_TIMEOUT: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+const DEFAULT_TIMEOUT: Duration = Duration::from_hours(1);
+const MAXIMUM_TIMEOUT: Duration = Duration::from_hours(7 * 24);
 
 /// What a connector may do in a folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -353,7 +353,7 @@ mod tests {
         assert_eq!(settings.filesystem[1].host, Path::new("/tmp/x"));
         assert_eq!(settings.filesystem[1].access, FilesystemAccess::Write);
         assert_eq!(settings.memory, 1 << 30);
-        assert_eq!(settings.timeout, Duration::from_secs(1800));
+        assert_eq!(settings.timeout, Duration::from_mins(30));
         assert_eq!(settings.ca_file.as_deref(), Some(Path::new("/conf/ca.pem")));
     }
 
@@ -364,7 +364,7 @@ mod tests {
             assert_eq!(settings, SandboxSettings { line: settings.line, ..SandboxSettings::default() });
         }
         assert_eq!(SandboxSettings::default().memory, 256 << 20);
-        assert_eq!(SandboxSettings::default().timeout, Duration::from_secs(3600));
+        assert_eq!(SandboxSettings::default().timeout, Duration::from_hours(1));
     }
 
     #[test]
@@ -419,7 +419,7 @@ mod tests {
         assert_eq!(settings.filesystem[0].guest, "/data");
         assert_eq!(settings.filesystem[0].access, FilesystemAccess::Write);
         assert_eq!(settings.filesystem[1].access, FilesystemAccess::Read);
-        assert_eq!((settings.memory, settings.timeout), (64 << 20, Duration::from_secs(300)));
+        assert_eq!((settings.memory, settings.timeout), (64 << 20, Duration::from_mins(5)));
         for wrong in ["x", "x=y", "x=/y:all", "=/y"] {
             let flags = Overrides { sandbox_filesystem: vec![wrong.into()], ..Overrides::default() };
             let mut errors = ConfigErrors::default();

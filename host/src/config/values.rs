@@ -88,8 +88,8 @@ mod tests {
 
     #[test]
     fn durations_are_positive() {
-        assert_eq!(duration("30m"), Some(Duration::from_secs(1800)));
-        assert_eq!(duration("1h 30m"), Some(Duration::from_secs(5400)));
+        assert_eq!(duration("30m"), Some(Duration::from_mins(30)));
+        assert_eq!(duration("1h 30m"), Some(Duration::from_mins(90)));
         assert_eq!(duration("0s"), None);
         assert_eq!(duration("soon"), None);
     }
