@@ -44,5 +44,10 @@ pub use resolve::{Inputs, resolve};
 pub use sandbox::{FilesystemAccess, FilesystemGrant, HostPattern, NetworkGrant, SandboxSettings};
 pub use settings::{LogSettings, Settings, SkipSettings, TagSettings, Target, TargetSettings};
 
+/// Whether a key of a target is one of the client's own, rather than a parameter of its connector.
+pub(crate) fn is_own_key(name: &str) -> bool {
+    keys::of_target().any(|key| key == name)
+}
+
 /// Looks up an environment variable by name.
 pub type Environment<'a> = dyn Fn(&str) -> Option<String> + 'a;

@@ -1,2 +1,179 @@
-//! x
-fn main() {}
+//! The program: parses, resolves, calls the library, and turns the outcome into output and an exit code.
+//!
+//! Results go to standard output, everything else to standard error. The exit codes stand in [`raito::failure`].
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use raito::cli::{self, Cli, CloudCommand, Command, Format, InfoArgs, ServeArgs, StatusArgs};
+use raito::config::{self, Inputs, Settings};
+use raito::failure::{Failure, FailureKind};
+use raito::progress::Display;
+use raito::summary::RunSummary;
+use raito_cloud::{Server, ServerConfig};
+
+// Records are made of many small texts: more than half of the time went into the system's allocator.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    let cli = match cli::parse(std::env::args_os()) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Nothing can be told to somebody who closed the stream.
+            let _ = error.print();
+            return ExitCode::from(cli::exit_code(&error));
+        }
+    };
+    let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(&Failure::unexpected(format!("the program cannot start: {error}"))),
+    };
+    runtime.block_on(async {
+        match &cli.command {
+            Command::Run(arguments) => run(&cli, arguments.format).await,
+            Command::Info(arguments) => outcome(info(&cli, arguments).await),
+            Command::Cloud(CloudCommand::Serve(arguments)) => outcome(serve(arguments).await),
+            Command::Cloud(CloudCommand::Status(arguments)) => outcome(status(arguments).await),
+        }
+    })
+}
+
+async fn run(cli: &Cli, format: Format) -> ExitCode {
+    let settings = match settings(cli) {
+        Ok(settings) => settings,
+        Err(failure) => return fail(&failure),
+    };
+    if let Err(error) = raito::log::start(&settings.log) {
+        let failure =
+            Failure::new(FailureKind::Configuration, format!("the log file cannot be opened: {error}"));
+        return fail(&failure.hint("check `log-file`"));
+    }
+    let display = Display::new(settings.log.output);
+    for warning in &settings.warnings {
+        display.warning(&warning.to_string());
+    }
+    let summary = raito::run::run(&settings, &display).await;
+    display.finish();
+    print(&match format {
+        Format::Text => text(&summary),
+        Format::Json => json(&summary),
+    });
+    if let Some(failure) = &summary.failure {
+        fail(failure);
+    }
+    ExitCode::from(summary.exit_code())
+}
+
+fn text(summary: &RunSummary) -> String {
+    if summary.targets.is_empty() { String::new() } else { format!("{}\n", summary.table()) }
+}
+
+async fn info(cli: &Cli, arguments: &InfoArgs) -> Result<(), Failure> {
+    let settings = settings(cli)?;
+    let base = std::env::current_dir().unwrap_or_default();
+    let report = raito::info::inspect(&arguments.connector, &base, &settings.connector_path).await?;
+    print(&match arguments.format {
+        Format::Text => report.text(),
+        Format::Json => json(&report),
+    });
+    Ok(())
+}
+
+async fn serve(arguments: &ServeArgs) -> Result<(), Failure> {
+    let domain = arguments.domain.clone().unwrap_or_else(|| "local".to_owned());
+    let admin_email = arguments.admin_email.clone().unwrap_or_else(|| format!("admin@{domain}.local"));
+    let config = ServerConfig {
+        data_dir: arguments.data_dir.clone(),
+        listen: arguments.listen,
+        domain: domain.clone(),
+        public_url: None,
+        admin_email,
+        admin_password: std::env::var("RAITO_CLOUD_ADMIN_PASSWORD")
+            .ok()
+            .filter(|password| !password.is_empty()),
+    };
+    let server = Server::start(config).await.map_err(|error| {
+        Failure::new(FailureKind::Cloud, format!("the server cannot be started: {error}"))
+    })?;
+    if let Some(admin) = server.first_admin() {
+        tell(&format!("first start: created the administrator {}", admin.email));
+        if let Some(password) = &admin.password {
+            tell(&format!("its password, shown this once: {password}"));
+        }
+    }
+    tell(&format!("Raito Cloud for the domain `{domain}` listens on {}", server.url()));
+    until_stopped().await;
+    tell("stopping");
+    server.shutdown().await;
+    Ok(())
+}
+
+/// Ends on an interrupt and, where there is one, on the signal that service managers send.
+async fn until_stopped() {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = tokio::signal::ctrl_c() => {}
+            }
+            return;
+        }
+    }
+    let _ = tokio::signal::ctrl_c().await;
+}
+
+async fn status(arguments: &StatusArgs) -> Result<(), Failure> {
+    let status = raito_cloud::status(&arguments.data_dir).await.map_err(|error| {
+        Failure::new(FailureKind::Cloud, error.to_string()).hint("give the folder with --data-dir")
+    })?;
+    print(&match arguments.format {
+        Format::Text => raito::cloud_status::text(&status),
+        Format::Json => json(&status),
+    });
+    Ok(())
+}
+
+fn settings(cli: &Cli) -> Result<Settings, Failure> {
+    let working_dir = std::env::current_dir()
+        .map_err(|error| Failure::unexpected(format!("the working folder cannot be found: {error}")))?;
+    let home = std::env::home_dir();
+    let file = config::find(cli.global.config_file.as_deref(), &working_dir, home.as_deref())?;
+    let inputs = Inputs {
+        file: file.as_ref(),
+        environment: &|name| std::env::var(name).ok(),
+        flags: &cli.overrides(),
+        working_dir: &working_dir,
+    };
+    Ok(config::resolve(&inputs)?)
+}
+
+fn outcome(result: Result<(), Failure>) -> ExitCode {
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => fail(&failure),
+    }
+}
+
+fn fail(failure: &Failure) -> ExitCode {
+    tell(&format!("error: {failure}"));
+    if let Some(hint) = &failure.hint {
+        tell(&format!("  hint: {hint}"));
+    }
+    ExitCode::from(failure.kind.exit_code())
+}
+
+fn json(value: &impl serde::Serialize) -> String {
+    serde_json::to_string_pretty(value).map(|text| text + "\n").unwrap_or_default()
+}
+
+/// Prints a result. A reader that went away, as `head` does, is no error of ours.
+fn print(text: &str) {
+    let _ = std::io::stdout().lock().write_all(text.as_bytes());
+}
+
+fn tell(text: &str) {
+    let _ = writeln!(std::io::stderr().lock(), "{text}");
+}

@@ -1,0 +1,113 @@
+//! Structured log lines, one per event: `<time> [<LEVEL>] <source>: <message>: key=value`.
+//!
+//! They go to standard error with `--log-output`, and are appended to the file of `--log-file`. The level is
+//! information, or debug with `--debug`; libraries speak from warnings on.
+
+use std::fmt::{self, Write as _};
+use std::fs::OpenOptions;
+use std::io;
+use std::sync::Mutex;
+
+use time::OffsetDateTime;
+use time::macros::format_description;
+use tracing::field::{Field, Visit};
+use tracing::{Event, Level, Subscriber};
+use tracing_subscriber::Layer;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::fmt::format::Writer;
+use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, layer};
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::util::SubscriberInitExt;
+
+use crate::config::LogSettings;
+
+/// Starts the log of this process.
+///
+/// # Errors
+/// If the log file cannot be opened.
+pub fn start(settings: &LogSettings) -> io::Result<()> {
+    let level = if settings.debug { LevelFilter::DEBUG } else { LevelFilter::INFO };
+    let targets = Targets::new()
+        .with_default(LevelFilter::WARN)
+        .with_target("raito", level)
+        .with_target("raito_cloud", if settings.debug { LevelFilter::DEBUG } else { LevelFilter::WARN })
+        .with_target("connector", level);
+    let output = settings.output.then(|| {
+        layer().event_format(Line).with_ansi(false).with_writer(io::stderr).with_filter(targets.clone())
+    });
+    let file = match &settings.file {
+        None => None,
+        Some(path) => {
+            let file = OpenOptions::new().append(true).create(true).open(path)?;
+            Some(
+                layer()
+                    .event_format(Line)
+                    .with_ansi(false)
+                    .with_writer(Mutex::new(file))
+                    .with_filter(targets),
+            )
+        }
+    };
+    tracing_subscriber::registry().with(output).with(file).try_init().map_err(io::Error::other)
+}
+
+struct Line;
+
+impl<S, N> FormatEvent<S, N> for Line
+where
+    S: Subscriber + for<'span> LookupSpan<'span>,
+    N: for<'writer> FormatFields<'writer> + 'static,
+{
+    fn format_event(
+        &self,
+        _: &FmtContext<'_, S, N>,
+        mut writer: Writer<'_>,
+        event: &Event<'_>,
+    ) -> fmt::Result {
+        let now = OffsetDateTime::now_local().unwrap_or_else(|_| OffsetDateTime::now_utc());
+        let time = now
+            .format(format_description!(
+                "[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3][offset_hour sign:mandatory][offset_minute]"
+            ))
+            .map_err(|_| fmt::Error)?;
+        let level = match *event.metadata().level() {
+            Level::ERROR => "ERROR",
+            Level::WARN => "WARN",
+            Level::INFO => "INFO",
+            Level::DEBUG => "DEBUG",
+            Level::TRACE => "TRACE",
+        };
+        let mut fields = Fields::default();
+        event.record(&mut fields);
+        write!(writer, "{time} [{level}] {}: {}", event.metadata().target(), fields.message)?;
+        if !fields.others.is_empty() {
+            write!(writer, ":{}", fields.others)?;
+        }
+        writeln!(writer)
+    }
+}
+
+#[derive(Default)]
+struct Fields {
+    message: String,
+    others: String,
+}
+
+impl Visit for Fields {
+    fn record_str(&mut self, field: &Field, value: &str) {
+        if field.name() == "message" {
+            self.message.push_str(value);
+        } else {
+            let _ = write!(self.others, " {}={value:?}", field.name());
+        }
+    }
+
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        if field.name() == "message" {
+            let _ = write!(self.message, "{value:?}");
+        } else {
+            let _ = write!(self.others, " {}={value:?}", field.name());
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! A run: all targets, one after the other.
+//!
+//! ```text
+//!  target system                                                        Raito Cloud
+//!    ^     |                                                                ^      |
+//!    |     v            batches of typed records                            | upload, import
+//!  connector ───────────────────────────► sink ──► spool file (hashed) ─────┘      |
+//!    ^                                                                             |
+//!    └───────────────────── access controls to apply ◄─────────────────────────────┘
+//! ```
+//!
+//! The steps of a target, in the order of the protocol: data objects ([`data_source`]), users and groups
+//! ([`identity_store`]), access controls to the target and from it ([`access`]), statements ([`data_usage`]). The
+//! first step that fails ends its target; the other targets still run. Each step is told to Raito Cloud as a task
+//! of the target's job ([`task`]).
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use crate::cloud_client::VersionSupport;
+use crate::config::Settings;
+use crate::failure::{Failure, FailureKind};
+use crate::progress::Display;
+use crate::sandbox::{CacheLocation, Sandbox};
+use crate::summary::{RunSummary, TargetSummary};
+
+mod access;
+mod cloud;
+mod data_source;
+mod data_usage;
+mod identity_store;
+mod metadata;
+mod parameters;
+mod target;
+mod task;
+
+pub use cloud::Cloud;
+pub use parameters::describe;
+
+/// Runs all targets that the settings select.
+pub async fn run(settings: &Settings, display: &Display) -> RunSummary {
+    let started = Instant::now();
+    let mut summary = RunSummary { targets: Vec::new(), failure: None, elapsed: started.elapsed() };
+    if let Err(failure) = run_targets(settings, display, &mut summary.targets).await {
+        summary.failure = Some(failure);
+    }
+    summary.elapsed = started.elapsed();
+    summary
+}
+
+async fn run_targets(
+    settings: &Settings,
+    display: &Display,
+    done: &mut Vec<TargetSummary>,
+) -> Result<(), Failure> {
+    let selected: Vec<_> = settings.targets.iter().filter(|target| settings.selects(target)).collect();
+    if selected.is_empty() {
+        let known: Vec<_> = settings.targets.iter().map(|target| target.name.as_str()).collect();
+        return Err(Failure::new(FailureKind::Configuration, "there is no target to run").hint(
+            if known.is_empty() {
+                "add one under `targets` in raito.yml, or give --connector-name".to_owned()
+            } else {
+                format!("`only-targets` selects none of: {}", known.join(", "))
+            },
+        ));
+    }
+    let sandbox = Sandbox::new(&cache_location())
+        .map_err(|error| Failure::unexpected(format!("the sandbox cannot be set up: {error}")))?;
+    let cloud = Cloud::open(settings).await?;
+    let outcome = async {
+        let mut version_checked = false;
+        for target in selected {
+            let summary =
+                target::run(settings, target, &sandbox, &cloud, &mut version_checked, display).await;
+            if let Some(failure) = &summary.failure {
+                display.line(&report(&summary.target, failure));
+            }
+            done.push(summary);
+        }
+        let jobs: Vec<_> = done.iter().filter_map(|target| target.job_id.clone()).collect();
+        if jobs.is_empty() {
+            return Ok(());
+        }
+        let client = cloud.client_of_run(settings)?;
+        if !client.end_of_targets_sync(&jobs).await? {
+            display.warning("Raito Cloud did not acknowledge the end of the run");
+        }
+        Ok(())
+    }
+    .await;
+    cloud.close().await;
+    outcome
+}
+
+/// One line for a failure and one for its hint.
+pub fn report(target: &str, failure: &Failure) -> String {
+    let hint = failure.hint.as_ref().map(|hint| format!("\n  hint: {hint}")).unwrap_or_default();
+    format!("error: {target}: {failure}{hint}")
+}
+
+/// Tells what the cloud says about this version; refuses to go on where the cloud does.
+async fn check_version(client: &crate::cloud_client::CloudClient, display: &Display) -> Result<(), Failure> {
+    match client.check_version().await? {
+        VersionSupport::NotChecked | VersionSupport::Supported => {}
+        VersionSupport::Deprecated { message, supported } => {
+            display.warning(&format!(
+                "this version will not be supported for long (supported: {supported}). {message}"
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Compiled connectors are kept in the user's cache folder, or nowhere if there is none.
+pub fn cache_location() -> CacheLocation {
+    let folder = std::env::var_os("XDG_CACHE_HOME")
+        .map(PathBuf::from)
+        .filter(|folder| folder.is_absolute())
+        .or_else(|| std::env::home_dir().map(|home| home.join(".cache")));
+    match folder {
+        Some(folder) => CacheLocation::Folder(folder.join("raito").join("compiled")),
+        None => CacheLocation::None,
+    }
+}

@@ -1,0 +1,226 @@
+//! Access controls: first to the target, then from it. Both are one task of the job.
+
+use std::sync::Arc;
+use std::sync::mpsc::sync_channel;
+use std::time::Instant;
+
+use wasmtime::component::Resource;
+
+use super::task::Task;
+use crate::cloud_client::{AccessFilter, JobType, PollInterval, Status, SubtaskResult, TaskResult};
+use crate::config::LockRules;
+use crate::contract::exports::access::{AccessCapabilities, ApplyOptions};
+use crate::failure::{Failure, FailureKind};
+use crate::records::desired::{self, Header};
+use crate::sinks::spool::Layout;
+use crate::sinks::{
+    AccessControlSink, AccessControlSource, FeedbackSink, FeedbackTotals, Progress, TagRules,
+};
+use crate::summary::{Step, StepStatus, StepSummary};
+
+/// Access controls that the reader of the access file is ahead of the connector.
+const AHEAD: usize = 64;
+
+/// Runs both halves. Access controls that could not be applied do not end the target, but fail it in the end.
+pub(super) async fn run(task: &Task<'_>, done: &mut Vec<StepSummary>) -> Result<Option<Failure>, Failure> {
+    let started = Instant::now();
+    task.event(Status::Started, &[], &[]).await;
+    let capabilities = match capabilities(task).await {
+        Ok(capabilities) => capabilities,
+        Err(failure) => return Err(failed(task, done, started, failure).await),
+    };
+    let to_target = Task::new(task.target, JobType::DataAccess, Step::AccessToTarget);
+    let (mut earlier, mut not_applied) = (Vec::new(), None);
+    if capabilities.apply {
+        let applied = match to_the_target(&to_target).await {
+            Ok(applied) => applied,
+            Err(failure) => return Err(failed(&to_target, done, started, failure).await),
+        };
+        earlier = applied.results();
+        not_applied = applied.failure();
+        task.target.tell_done(Step::AccessToTarget, &earlier, started);
+        done.push(StepSummary {
+            step: Step::AccessToTarget,
+            status: StepStatus::Completed,
+            results: earlier.clone(),
+            elapsed: started.elapsed(),
+        });
+    } else {
+        done.push(StepSummary {
+            step: Step::AccessToTarget,
+            status: StepStatus::Skipped("the connector only reads".into()),
+            results: Vec::new(),
+            elapsed: started.elapsed(),
+        });
+    }
+    let started = Instant::now();
+    let outcome = from_the_target(task).await;
+    task.finish(done, started, outcome, &earlier).await?;
+    Ok(not_applied)
+}
+
+async fn failed(task: &Task<'_>, done: &mut Vec<StepSummary>, started: Instant, failure: Failure) -> Failure {
+    let outcome = task.finish(done, started, Err(failure.clone()), &[]).await;
+    outcome.err().unwrap_or(failure)
+}
+
+async fn capabilities(task: &Task<'_>) -> Result<AccessCapabilities, Failure> {
+    let Some(guest) = task.target.connector.access.clone() else {
+        return Ok(AccessCapabilities { apply: false, partial_apply: false });
+    };
+    task.call("asking what it can do", &Arc::default(), async move |store, instance| {
+        Ok(Ok(guest.load(&mut *store, instance)?.call_capabilities(store).await?))
+    })
+    .await
+}
+
+/// What was applied.
+struct Applied {
+    totals: FeedbackTotals,
+    errors: Vec<String>,
+}
+
+impl Applied {
+    fn results(&self) -> Vec<TaskResult> {
+        vec![TaskResult {
+            object_type: "exported access providers".into(),
+            added: self.totals.controls,
+            updated: self.totals.changed,
+            removed: 0,
+            failed: self.totals.failed,
+        }]
+    }
+
+    fn failure(&self) -> Option<Failure> {
+        (self.totals.failed > 0).then(|| {
+            let first = self.errors.first().map(String::as_str).unwrap_or_default();
+            let message = format!("{} access controls could not be applied: {first}", self.totals.failed);
+            Failure::new(FailureKind::AccessControls, message)
+                .hint("Raito Cloud shows the error with each of them; the others were applied")
+        })
+    }
+}
+
+async fn to_the_target(task: &Task<'_>) -> Result<Applied, Failure> {
+    task.event(Status::DataRetrieve, &[], &[]).await;
+    task.access_sync_event(Status::Started, None).await;
+    let mut header = Header::default();
+    let outcome = exchange(task, &mut header).await;
+    let status = if outcome.is_ok() { Status::Completed } else { Status::Failed };
+    task.access_sync_event(status, header.file_build_time).await;
+    let (applied, subtask) = outcome?;
+    if let Some(SubtaskResult::Feedback { warnings, .. }) = task.wait(subtask, PollInterval::Import).await? {
+        task.cloud_warnings(&warnings);
+    }
+    Ok(applied)
+}
+
+/// Fetches the access controls, has them applied, and hands the feedback in.
+async fn exchange(
+    task: &Task<'_>,
+    header: &mut Header,
+) -> Result<(Applied, crate::cloud_client::Subtask), Failure> {
+    let target = task.target;
+    let (Some(guest), Some(source_id)) = (target.connector.access.clone(), &target.ids.data_source) else {
+        return Err(Failure::unexpected("the access step was begun without a data source"));
+    };
+    task.event(Status::DataRetrieve, &[], &[]).await;
+    let subtask =
+        target.client.export_access_providers(&target.job.job_id, source_id, AccessFilter::All).await?;
+    let Some(SubtaskResult::Export { file_location, .. }) = task.wait(subtask, PollInterval::Export).await?
+    else {
+        return Err(Failure::new(FailureKind::Cloud, "Raito Cloud gave no access file"));
+    };
+    let file = target.files.path("toTarget-access", "yaml");
+    task.during("downloading", target.client.download(&file_location, &file)).await?;
+
+    task.access_sync_event(Status::InProgress, None).await;
+    let progress = Arc::new(Progress::default());
+    let feedback = FeedbackSink::new(task.writer("toTarget-accessFeedback", Layout::FEEDBACK, &progress)?);
+    let (controls, incoming) = sync_channel(AHEAD);
+    let reader = tokio::task::spawn_blocking(move || {
+        desired::read(&file, |control| {
+            controls.send(control).map_err(|_| "the connector stopped taking access controls".to_owned())
+        })
+    });
+    let source = AccessControlSource::new(incoming);
+    let called = task
+        .call("applying", &progress, async move |store, instance| {
+            let source = store.data_mut().table().push(source)?;
+            let feedback = store.data_mut().table().push(feedback)?;
+            let options = ApplyOptions { prefix: String::new(), authoritative: false };
+            let outcome = guest
+                .load(&mut *store, instance)?
+                .call_apply(
+                    &mut *store,
+                    &options,
+                    Resource::new_borrow(source.rep()),
+                    Resource::new_borrow(feedback.rep()),
+                )
+                .await?;
+            store.data_mut().table().delete(source)?;
+            let (writer, totals, errors) = store.data_mut().table().delete(feedback)?.into_parts();
+            let files = writer.finish()?;
+            Ok(outcome.map(|()| (files, totals, errors)))
+        })
+        .await;
+    let read = reader.await.map_err(|error| Failure::unexpected(error.to_string()))?;
+    let (files, totals, errors) = called?;
+    *header = read.map_err(|why| Failure::new(FailureKind::Cloud, why))?;
+
+    task.event(Status::DataUpload, &[], &[]).await;
+    let keys = task.upload(&files).await?;
+    let key = keys.first().map_or("", String::as_str);
+    let subtask =
+        target.client.import_access_providers_sync_feedback(&target.job.job_id, source_id, key).await?;
+    let errors = errors.iter().map(|error| target.log.clean(error)).collect();
+    Ok((Applied { totals, errors }, subtask))
+}
+
+async fn from_the_target(task: &Task<'_>) -> Result<Vec<TaskResult>, Failure> {
+    let target = task.target;
+    let (Some(guest), Some(source_id)) = (target.connector.access.clone(), &target.ids.data_source) else {
+        return Ok(Vec::new());
+    };
+    let progress = Arc::new(Progress::default());
+    let controls = AccessControlSink::new(
+        task.writer("fromTarget-access", Layout::RECORDS, &progress)?,
+        LockRules::new(&target.settings.locks),
+        TagRules::new(&target.settings.tags),
+    );
+    let files = task
+        .call("reading", &progress, async move |store, instance| {
+            let controls = store.data_mut().table().push(controls)?;
+            let outcome = guest
+                .load(&mut *store, instance)?
+                .call_read(&mut *store, Resource::new_borrow(controls.rep()))
+                .await?;
+            let files = store.data_mut().table().delete(controls)?.into_writer().finish()?;
+            Ok(outcome.map(|()| files))
+        })
+        .await?;
+    task.event(Status::DataUpload, &[], &[]).await;
+    let keys = task.upload(&files).await?;
+    let subtask = target
+        .client
+        .import_access_providers(
+            &target.job.job_id,
+            source_id,
+            target.settings.delete_untouched,
+            keys.first().map_or("", String::as_str),
+        )
+        .await?;
+    match task.wait(subtask, PollInterval::Import).await? {
+        Some(SubtaskResult::Access { access_added, access_removed, access_updated, warnings }) => {
+            task.cloud_warnings(&warnings);
+            Ok(vec![TaskResult {
+                object_type: "imported access providers".into(),
+                added: access_added,
+                updated: access_updated,
+                removed: access_removed,
+                failed: warnings.len() as u64,
+            }])
+        }
+        _ => Ok(Vec::new()),
+    }
+}

@@ -1,0 +1,87 @@
+//! Data objects, from the target.
+
+use std::sync::Arc;
+
+use wasmtime::component::Resource;
+
+use super::metadata;
+use super::task::Task;
+use crate::cloud_client::{PollInterval, Status, SubtaskResult, TaskResult};
+use crate::contract::exports::data_source::SyncScope;
+use crate::failure::{Failure, FailureKind};
+use crate::sinks::spool::Layout;
+use crate::sinks::{DataObjectRules, DataObjectSink, Progress, TagRules};
+
+pub(super) async fn run(task: &Task<'_>) -> Result<Vec<TaskResult>, Failure> {
+    let target = task.target;
+    let (Some(indices), Some(source_id)) = (&target.connector.data_source, &target.ids.data_source) else {
+        return Ok(Vec::new());
+    };
+    let progress = Arc::new(Progress::default());
+
+    let guest = indices.clone();
+    let found = task
+        .call("asking what it is", &progress, async move |store, instance| {
+            guest.load(&mut *store, instance)?.call_metadata(store).await
+        })
+        .await?;
+    let types = found.object_types.iter().map(|object_type| object_type.name.clone()).collect();
+    let metadata = metadata::data_source(found);
+    metadata
+        .check()
+        .map_err(|why| Failure::new(FailureKind::Connector, format!("the metadata is not valid: {why}")))?;
+    target.client.set_data_source_metadata(source_id, &metadata).await?;
+
+    let rules = DataObjectRules {
+        data_source_id: source_id.clone(),
+        types,
+        partial: false,
+        tags: TagRules::new(&target.settings.tags),
+    };
+    let objects =
+        DataObjectSink::new(task.writer("fromTarget-dataObjects", Layout::RECORDS, &progress)?, rules);
+    let guest = indices.clone();
+    let files = task
+        .call("reading", &progress, async move |store, instance| {
+            let objects = store.data_mut().table().push(objects)?;
+            let everything = SyncScope { parent: None, excludes: Vec::new() };
+            let outcome = guest
+                .load(&mut *store, instance)?
+                .call_sync(&mut *store, &everything, Resource::new_borrow(objects.rep()))
+                .await?;
+            let files = store.data_mut().table().delete(objects)?.into_writer().finish()?;
+            Ok(outcome.map(|()| files))
+        })
+        .await?;
+
+    task.event(Status::DataUpload, &[], &[]).await;
+    let keys = task.upload(&files).await?;
+    let subtask = target
+        .client
+        .import_data_source(
+            &target.job.job_id,
+            source_id,
+            target.settings.delete_untouched,
+            keys.first().map_or("", String::as_str),
+            &target.tag_sources(),
+        )
+        .await?;
+    match task.wait(subtask, PollInterval::Import).await? {
+        Some(SubtaskResult::DataSource {
+            data_objects_added,
+            data_objects_removed,
+            data_objects_updated,
+            warnings,
+        }) => {
+            task.cloud_warnings(&warnings);
+            Ok(vec![TaskResult {
+                object_type: "data objects".into(),
+                added: data_objects_added,
+                updated: data_objects_updated,
+                removed: data_objects_removed,
+                failed: warnings.len() as u64,
+            }])
+        }
+        _ => Ok(Vec::new()),
+    }
+}
