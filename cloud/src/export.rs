@@ -46,7 +46,7 @@ pub(crate) async fn run(
         Some(text) => Some(serde_json::from_str::<Metadata>(&text).map_err(WorkError::Metadata)?),
         None => None,
     };
-    let source = Source { store, data_source, metadata };
+    let source = Source { store, id: data_source, metadata };
 
     // What is in the file decides how references are written, so it is found first.
     let mut included = HashSet::new();
@@ -55,7 +55,7 @@ pub(crate) async fn run(
         loop {
             let entries = source.page(&after, None).await?;
             let Some(last) = entries.last() else { break };
-            after = last.document.id.clone();
+            after.clone_from(&last.document.id);
             included.extend(entries.into_iter().filter(Entry::out_of_sync).map(|entry| entry.document.id));
         }
     } else {
@@ -71,7 +71,7 @@ pub(crate) async fn run(
     loop {
         let entries = source.page(&after, Some(&included)).await?;
         let Some(last) = entries.last() else { break };
-        after = last.document.id.clone();
+        after.clone_from(&last.document.id);
         let mut written = Vec::new();
         for mut entry in entries {
             if !included.contains(&entry.document.id) {

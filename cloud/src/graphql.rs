@@ -95,6 +95,7 @@ fn permit<'c>(
 }
 
 /// Keeps what went wrong inside out of the answer, and in the log.
+#[expect(clippy::needless_pass_by_value, reason = "made for map_err")]
 fn internal(error: sqlx::Error) -> async_graphql::Error {
     tracing::error!(%error, "a query failed");
     async_graphql::Error::new("the server failed; its log has the cause")

@@ -15,8 +15,10 @@ impl DataLock {
     /// Creates the folder if need be and takes the lock.
     pub(crate) fn take(folder: &Path) -> Result<Self, CloudError> {
         let failed = |action, source| CloudError::Io { action, path: folder.to_owned(), source };
-        std::fs::create_dir_all(folder).map_err(|source| failed("create the folder", source))?;
-        restrict(folder).map_err(|source| failed("restrict the permissions of", source))?;
+        if !folder.is_dir() {
+            std::fs::create_dir_all(folder).map_err(|source| failed("create the folder", source))?;
+            restrict(folder).map_err(|source| failed("restrict the permissions of", source))?;
+        }
         let file = OpenOptions::new()
             .create(true)
             .truncate(false)
@@ -31,7 +33,8 @@ impl DataLock {
     }
 }
 
-/// The folder holds who has access to what: only its owner may look.
+/// A new folder is for its owner alone: it will hold who has access to what. One that was there keeps its
+/// permissions.
 #[cfg(unix)]
 fn restrict(folder: &Path) -> std::io::Result<()> {
     use std::os::unix::fs::PermissionsExt as _;

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Default, Serialize, Deserialize, InputObject)]
 #[serde(default, rename_all = "camelCase")]
 #[graphql(name = "DataSourceMetaDataInput")]
+#[expect(clippy::struct_field_names, reason = "the names are those of the format")]
 pub(crate) struct Metadata {
     #[graphql(default)]
     pub(crate) data_object_types: Vec<DataObjectType>,

@@ -49,6 +49,7 @@ impl Owners {
 /// An account.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
+#[expect(clippy::struct_field_names, reason = "the names are those of the format")]
 pub(crate) struct User {
     #[serde(deserialize_with = "or_default")]
     pub(crate) external_id: String,

@@ -1,7 +1,7 @@
 //! The database behind the server.
 //!
 //! All access goes through sqlx's `Any` driver, so that the engine is chosen by the address at run time and
-//! there is one code path for SQLite and PostgreSQL. The alternatives were a generic parameter on every
+//! there is one code path for `SQLite` and PostgreSQL. The alternatives were a generic parameter on every
 //! function, or an own trait with two implementations of every query; both cost far more than what `Any`
 //! asks for: columns are text, 64-bit integers and doubles only, and a text argument is copied once more.
 //! What the engines do not share is in one place, [`Dialect`].
@@ -39,7 +39,7 @@ pub(crate) struct Store {
 }
 
 impl Store {
-    /// Opens the SQLite database in `folder`, creates it if need be and brings the schema up to date.
+    /// Opens the `SQLite` database in `folder`, creates it if need be and brings the schema up to date.
     pub(crate) async fn open(folder: &Path) -> Result<Self, CloudError> {
         let address = Dialect::sqlite_address(&folder.join(DATABASE_FILE), "rwc");
         let store = Self::connect(&address, Dialect::Sqlite, CONNECTIONS).await?;
@@ -47,7 +47,7 @@ impl Store {
         Ok(store)
     }
 
-    /// Opens an existing SQLite database for reading, also while a server works on it.
+    /// Opens an existing `SQLite` database for reading, also while a server works on it.
     pub(crate) async fn open_read_only(folder: &Path) -> Result<Self, CloudError> {
         let file = folder.join(DATABASE_FILE);
         if !file.is_file() {

@@ -19,12 +19,12 @@ pub(crate) async fn hash(password: String) -> Result<String, CloudError> {
 /// Whether the password belongs to the stored form. Without a stored form the same work is done and the
 /// answer is no, so that the time taken does not tell whether a user exists.
 pub(crate) async fn verify(password: String, stored: Option<String>) -> bool {
-    run(move || match stored {
-        Some(stored) => Argon2::default().verify_password(password.as_bytes(), stored.as_str()).is_ok(),
-        None => {
-            let _wasted: Result<PasswordHash, _> = Argon2::default().hash_password(password.as_bytes());
-            false
+    run(move || {
+        if let Some(stored) = stored {
+            return Argon2::default().verify_password(password.as_bytes(), stored.as_str()).is_ok();
         }
+        let _wasted: Result<PasswordHash, _> = Argon2::default().hash_password(password.as_bytes());
+        false
     })
     .await
     .unwrap_or(false)

@@ -22,7 +22,7 @@ const WANTED: &str = "y.data_source_id = $1 AND p.external = 0 \
 /// A data source whose access file is written.
 pub(super) struct Source<'s> {
     pub(super) store: &'s Store,
-    pub(super) data_source: &'s str,
+    pub(super) id: &'s str,
     pub(super) metadata: Option<Metadata>,
 }
 
@@ -32,10 +32,8 @@ impl Source<'_> {
         let statement = format!(
             "SELECT p.id FROM access_provider_sync y JOIN access_providers p ON p.id = y.access_provider_id WHERE {WANTED}"
         );
-        let rows = sqlx::query(sqlx::AssertSqlSafe(statement))
-            .bind(self.data_source)
-            .fetch_all(self.store.pool())
-            .await?;
+        let rows =
+            sqlx::query(sqlx::AssertSqlSafe(statement)).bind(self.id).fetch_all(self.store.pool()).await?;
         rows.iter().map(|row| row.try_get(0)).collect()
     }
 
@@ -52,7 +50,7 @@ impl Source<'_> {
              WHERE {WANTED} AND p.id > $2 ORDER BY p.id LIMIT $3"
         );
         let rows = sqlx::query(sqlx::AssertSqlSafe(statement))
-            .bind(self.data_source)
+            .bind(self.id)
             .bind(after)
             .bind(PAGE)
             .fetch_all(self.store.pool())
@@ -96,7 +94,7 @@ impl Source<'_> {
             .bind(entry.version)
             .bind(to_json(&entry.snapshot()))
             .bind(&entry.document.id)
-            .bind(self.data_source)
+            .bind(self.id)
             .execute(&mut *transaction)
             .await?;
         }
@@ -127,7 +125,7 @@ impl Source<'_> {
         )
         .bind(&range[0])
         .bind(&range[1])
-        .bind(self.data_source)
+        .bind(self.id)
         .fetch_all(self.store.pool())
         .await?;
         let mut lists: HashMap<String, Vec<Granted>> = HashMap::new();
@@ -243,7 +241,7 @@ impl Source<'_> {
              JOIN access_providers p ON p.id = y.access_provider_id \
              WHERE y.data_source_id = $1 AND y.access_provider_id = $2",
         )
-        .bind(self.data_source)
+        .bind(self.id)
         .bind(id)
         .fetch_optional(self.store.pool())
         .await?;
@@ -281,7 +279,7 @@ impl Source<'_> {
             "SELECT a.user_name FROM accounts a JOIN data_source_identity_stores l \
              ON l.identity_store_id = a.identity_store_id WHERE l.data_source_id = $1 AND a.user_id = $2",
         )
-        .bind(self.data_source)
+        .bind(self.id)
         .bind(user)
         .fetch_all(self.store.pool())
         .await?;

@@ -99,24 +99,29 @@ impl AccessWhoItemType {
 
 /// A part that is locked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
-#[graphql(rename_items = "PascalCase")]
 pub(super) enum AccessProviderLock {
-    WhoLock,
-    InheritanceLock,
-    WhatLock,
-    NameLock,
-    DeleteLock,
-    OwnerLock,
+    #[graphql(name = "WhoLock")]
+    Who,
+    #[graphql(name = "InheritanceLock")]
+    Inheritance,
+    #[graphql(name = "WhatLock")]
+    What,
+    #[graphql(name = "NameLock")]
+    Name,
+    #[graphql(name = "DeleteLock")]
+    Delete,
+    #[graphql(name = "OwnerLock")]
+    Owner,
 }
 
 impl AccessProviderLock {
     const ALL: [(Self, &'static str); 6] = [
-        (Self::WhoLock, "WhoLock"),
-        (Self::InheritanceLock, "InheritanceLock"),
-        (Self::WhatLock, "WhatLock"),
-        (Self::NameLock, "NameLock"),
-        (Self::DeleteLock, "DeleteLock"),
-        (Self::OwnerLock, "OwnerLock"),
+        (Self::Who, "WhoLock"),
+        (Self::Inheritance, "InheritanceLock"),
+        (Self::What, "WhatLock"),
+        (Self::Name, "NameLock"),
+        (Self::Delete, "DeleteLock"),
+        (Self::Owner, "OwnerLock"),
     ];
 
     pub(super) fn word(self) -> &'static str {

@@ -33,6 +33,8 @@ enum AccessProviderWithOptionalAccessRequestsResult {
     InvalidInput(InvalidInputError),
 }
 
+const NO_ACCESS_REQUESTS: &str = "there are no access requests: leave enableAdditionalAccessRequests false";
+
 /// Why a change is refused.
 enum Refusal {
     NotFound(NotFoundError),
@@ -60,10 +62,13 @@ impl AccessMutation {
         &self,
         context: &Context<'_>,
         input: AccessProviderInput,
-        #[graphql(name = "enableAdditionalAccessRequests", default)] _enable_additional_access_requests: bool,
+        #[graphql(default)] enable_additional_access_requests: bool,
     ) -> async_graphql::Result<AccessProviderWithOptionalAccessRequestsResult> {
         if let Err(denied) = permit(context, Permission::CreateAccessControls)? {
             return Ok(AccessProviderWithOptionalAccessRequestsResult::PermissionDenied(denied));
+        }
+        if enable_additional_access_requests {
+            return answer(context, invalid(NO_ACCESS_REQUESTS)).await;
         }
         let store = &cloud(context)?.store;
         let mut transaction = store.begin().await.map_err(internal)?;
@@ -80,11 +85,14 @@ impl AccessMutation {
         context: &Context<'_>,
         id: ID,
         input: AccessProviderInput,
-        #[graphql(name = "enableAdditionalAccessRequests", default)] _enable_additional_access_requests: bool,
+        #[graphql(default)] enable_additional_access_requests: bool,
         #[graphql(name = "overrideLocks")] override_locks: Option<bool>,
     ) -> async_graphql::Result<AccessProviderWithOptionalAccessRequestsResult> {
         if let Err(denied) = permit(context, Permission::ManageAccessControls)? {
             return Ok(AccessProviderWithOptionalAccessRequestsResult::PermissionDenied(denied));
+        }
+        if enable_additional_access_requests {
+            return answer(context, invalid(NO_ACCESS_REQUESTS)).await;
         }
         let store = &cloud(context)?.store;
         let mut transaction = store.begin().await.map_err(internal)?;

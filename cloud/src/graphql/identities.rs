@@ -28,6 +28,7 @@ enum UserType {
 /// A person or service, with the accounts that belong to it.
 #[derive(SimpleObject)]
 #[graphql(complex)]
+#[expect(clippy::struct_field_names, reason = "the names are those of the format")]
 pub(crate) struct User {
     id: ID,
     name: String,

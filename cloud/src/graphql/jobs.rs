@@ -91,6 +91,7 @@ struct Task {
 
 /// A piece of work within a task.
 #[derive(SimpleObject)]
+#[expect(clippy::struct_field_names, reason = "the names are those of the format")]
 pub(crate) struct Subtask {
     pub(crate) job_id: String,
     pub(crate) job_type: String,
@@ -323,6 +324,7 @@ impl JobQuery {
     }
 
     /// Where to listen for triggers.
+    #[expect(clippy::unused_async, reason = "resolvers are asynchronous")]
     async fn cli_trigger_url(&self, context: &Context<'_>) -> async_graphql::Result<CliTriggerUrlResult> {
         Ok(match permit(context, Permission::Synchronize)? {
             Ok(_) => CliTriggerUrlResult::Url(CliTriggerUrl { url: String::new() }),

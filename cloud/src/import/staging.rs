@@ -182,7 +182,9 @@ impl Set {
             definition.push_str(column);
             definition.push_str(" TEXT NOT NULL, ");
         }
-        definition.push_str(&format!("PRIMARY KEY ({})", columns.join(", ")));
+        definition.push_str("PRIMARY KEY (");
+        definition.push_str(&columns.join(", "));
+        definition.push(')');
         create(connection, table, &definition).await?;
         Ok(Self { bulk: Bulk::new(dialect, table, columns, "ON CONFLICT DO NOTHING") })
     }

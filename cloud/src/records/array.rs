@@ -99,11 +99,8 @@ fn for_each<T: DeserializeOwned>(
                     }
                     continue;
                 }
-                Some(Err(error)) if error.is_eof() => {
-                    if at_end {
-                        return Err(ArrayError::Cut { index });
-                    }
-                }
+                Some(Err(error)) if error.is_eof() && at_end => return Err(ArrayError::Cut { index }),
+                Some(Err(error)) if error.is_eof() => {}
                 Some(Err(source)) => return Err(ArrayError::Element { index, source }),
                 None => {}
             }

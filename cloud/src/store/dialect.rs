@@ -29,7 +29,7 @@ impl Dialect {
         }
     }
 
-    /// The statement that opens a transaction that will write. SQLite takes the write lock at once, because a
+    /// The statement that opens a transaction that will write. `SQLite` takes the write lock at once, because a
     /// reader that turns into a writer fails instead of waiting when somebody else wrote in between.
     pub(crate) fn begin_write(self) -> &'static str {
         match self {
@@ -37,7 +37,7 @@ impl Dialect {
         }
     }
 
-    /// Appends the placeholder of the argument with this number, from 1, of a statement with very many. SQLite
+    /// Appends the placeholder of the argument with this number, from 1, of a statement with very many. `SQLite`
     /// finds a numbered placeholder by a linear search, which thousands of them make quadratic.
     pub(crate) fn push_bulk_placeholder(self, sql: &mut String, _number: usize) {
         match self {

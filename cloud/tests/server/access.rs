@@ -29,8 +29,14 @@ async fn filled() -> Result<(Site, Client), Failure> {
 
 async fn id_of(client: &Client, list: &str, search: &str) -> Result<String, Failure> {
     let kind = if list == "users" { "User" } else { "Group" };
-    let argument = if list == "users" { format!("search: \"{search}\"") } else { format!("filter: {{search: \"{search}\"}}") };
-    let answer = client.query(&format!("{{{list}({argument}){{edges{{node{{... on {kind}{{id}}}}}}}}}}"), &Value::Null).await?;
+    let argument = if list == "users" {
+        format!("search: \"{search}\"")
+    } else {
+        format!("filter: {{search: \"{search}\"}}")
+    };
+    let answer = client
+        .query(&format!("{{{list}({argument}){{edges{{node{{... on {kind}{{id}}}}}}}}}}"), &Value::Null)
+        .await?;
     text(&answer[list]["edges"][0]["node"]["id"])
 }
 
@@ -65,28 +71,59 @@ async fn what_is_created_here_reaches_the_file_and_its_feedback_settles_it() -> 
     let entry = |id: &str| list.iter().find(|entry| entry["id"] == id).cloned().ok_or("not in the file");
     let first = entry(&readers)?;
     assert_eq!(first["who"], json!({ "users": ["anna_name"], "groups": ["g1_name"] }));
-    assert_eq!(first["what"], json!([{ "dataObject": { "fullName": "db.a", "type": "table" }, "permissions": ["INSERT", "SELECT", "TRUNCATE"] }]));
-    assert_eq!((&first["type"], &first["action"], &first["delete"], &first["actualName"]), (&json!("role"), &json!("grant"), &json!(false), &Value::Null));
+    assert_eq!(
+        first["what"],
+        json!([{ "dataObject": { "fullName": "db.a", "type": "table" }, "permissions": ["INSERT", "SELECT", "TRUNCATE"] }])
+    );
+    assert_eq!(
+        (&first["type"], &first["action"], &first["delete"], &first["actualName"]),
+        (&json!("role"), &json!("grant"), &json!(false), &Value::Null)
+    );
     assert_eq!(entry(&leads)?["who"], json!({ "inheritFrom": [format!("ID:{readers}")] }));
     let filtered = entry(&filter)?;
     assert_eq!(filtered["policyRule"], "{owner} = current_user");
-    assert_eq!(filtered["filterCriteria"]["unaryExpression"]["expression"]["comparison"]["rightOperand"]["literal"], json!({ "string": "x" }));
-    assert!(file["fileBuildTime"].as_i64().zip(file["lastCalculated"].as_i64()).is_some_and(|(build, calculated)| build / 1000 == calculated));
+    assert_eq!(
+        filtered["filterCriteria"]["unaryExpression"]["expression"]["comparison"]["rightOperand"]["literal"],
+        json!({ "string": "x" })
+    );
+    assert!(
+        file["fileBuildTime"]
+            .as_i64()
+            .zip(file["lastCalculated"].as_i64())
+            .is_some_and(|(build, calculated)| build / 1000 == calculated)
+    );
 
     let feedback = |id: &str, name: &str, errors: Value| json!({ "externalId": id, "access": [{ "accessId": id, "actualName": name, "externalId": name, "type": "role", "errors": errors, "warnings": null }] });
-    let state = site.feedback(&json!([feedback(&readers, "READERS", Value::Null), feedback(&leads, "LEADS", json!(["no"])), feedback("nobody", "X", Value::Null)])).await?;
+    let state = site
+        .feedback(&json!([
+            feedback(&readers, "READERS", Value::Null),
+            feedback(&leads, "LEADS", json!(["no"])),
+            feedback("nobody", "X", Value::Null)
+        ]))
+        .await?;
     assert_eq!(state["result"]["accessNamesAdded"], 2);
     assert!(state["result"]["warnings"].to_string().contains("nobody"));
     let status = async |id: &str| {
         let answer = manager.query("query($id: ID!){accessProvider(id: $id){... on AccessProvider{syncData{actualName syncStatus errors}}}}", &json!({ "id": id })).await?;
         Ok::<_, Failure>(answer["accessProvider"]["syncData"][0].clone())
     };
-    assert_eq!(status(&readers).await?, json!({ "actualName": "READERS", "syncStatus": "SYNCED", "errors": [] }));
-    assert_eq!(status(&leads).await?, json!({ "actualName": "LEADS", "syncStatus": "FAILED", "errors": ["no"] }));
+    assert_eq!(
+        status(&readers).await?,
+        json!({ "actualName": "READERS", "syncStatus": "SYNCED", "errors": [] })
+    );
+    assert_eq!(
+        status(&leads).await?,
+        json!({ "actualName": "LEADS", "syncStatus": "FAILED", "errors": ["no"] })
+    );
 
     // Only what is not in step, and the one that is there already is named as the target names it.
     let partial = site.export(&json!({ "status": { "outOfSync": true } })).await?;
-    let left: Vec<&str> = partial["accessProviders"].as_array().into_iter().flatten().filter_map(|entry| entry["id"].as_str()).collect();
+    let left: Vec<&str> = partial["accessProviders"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| entry["id"].as_str())
+        .collect();
     assert_eq!(left, [leads.as_str(), filter.as_str()]);
     assert_eq!(partial["accessProviders"][0]["who"], json!({ "inheritFrom": ["READERS"] }));
 
@@ -99,19 +136,43 @@ async fn what_is_created_here_reaches_the_file_and_its_feedback_settles_it() -> 
     // Removing somebody and an object shows as removal, until it is confirmed.
     manager.query(UPDATE, &json!({ "id": readers, "input": { "whoItems": [{ "user": anna }], "whatDataObjects": [by_name("a", &["READ"], &[])] } })).await?;
     let file = site.export(&json!({})).await?;
-    let changed = file["accessProviders"].as_array().into_iter().flatten().find(|entry| entry["id"] == json!(readers)).cloned().ok_or("gone")?;
+    let changed = file["accessProviders"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .find(|entry| entry["id"] == json!(readers))
+        .cloned()
+        .ok_or("gone")?;
     assert_eq!(changed["deletedWho"], json!({ "groups": ["g1_name"] }));
-    assert_eq!(changed["deleteWhat"], json!([{ "dataObject": { "fullName": "db.a", "type": "table" }, "permissions": ["INSERT", "TRUNCATE"] }]));
+    assert_eq!(
+        changed["deleteWhat"],
+        json!([{ "dataObject": { "fullName": "db.a", "type": "table" }, "permissions": ["INSERT", "TRUNCATE"] }])
+    );
     assert_eq!(changed["actualName"], "READERS");
     site.feedback(&json!([feedback(&readers, "READERS", Value::Null)])).await?;
     let file = site.export(&json!({})).await?;
-    let settled = file["accessProviders"].as_array().into_iter().flatten().find(|entry| entry["id"] == json!(readers)).cloned().ok_or("gone")?;
+    let settled = file["accessProviders"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .find(|entry| entry["id"] == json!(readers))
+        .cloned()
+        .ok_or("gone")?;
     assert_eq!((&settled["deletedWho"], &settled["deleteWhat"]), (&Value::Null, &json!([])));
 
     // Deletion is handed out until the target confirms.
-    assert_eq!(manager.query(DELETE, &json!({ "id": readers })).await?["deleteAccessProvider"]["state"], "Deleted");
+    assert_eq!(
+        manager.query(DELETE, &json!({ "id": readers })).await?["deleteAccessProvider"]["state"],
+        "Deleted"
+    );
     let file = site.export(&json!({})).await?;
-    let deleted = file["accessProviders"].as_array().into_iter().flatten().find(|entry| entry["id"] == json!(readers)).cloned().ok_or("gone")?;
+    let deleted = file["accessProviders"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .find(|entry| entry["id"] == json!(readers))
+        .cloned()
+        .ok_or("gone")?;
     assert_eq!(deleted["delete"], true);
     site.feedback(&json!([feedback(&readers, "READERS", Value::Null)])).await?;
     let file = site.export(&json!({})).await?;
@@ -122,12 +183,20 @@ async fn what_is_created_here_reaches_the_file_and_its_feedback_settles_it() -> 
 #[tokio::test]
 async fn what_the_target_has_is_imported_with_exact_counts() -> Result<(), Failure> {
     let (site, manager) = filled().await?;
-    let role = |id: &str, who: Value| json!({ "externalId": id, "name": id, "namingHint": id, "type": "role", "action": "Grant", "policy": "", "who": who,
+    let role = |id: &str, who: Value| {
+        json!({ "externalId": id, "name": id, "namingHint": id, "type": "role", "action": "Grant", "policy": "", "who": who,
         "notInternalizable": false, "whoLocked": true, "whoLockedReason": "because", "actualName": id,
         "what": [{ "dataObject": { "fullName": "db.a", "type": "table" }, "permissions": ["SELECT"] }, { "dataObject": null, "permissions": null }],
-        "tags": [{ "key": "raito_owner", "value": "email:anna@acme.example", "source": "x" }] });
-    let counts = |state: &Value| ["accessAdded", "accessUpdated", "accessRemoved"].map(|name| state["result"][name].as_i64().unwrap_or(-1));
-    let all = json!([role("r2", json!({ "accessProviders": ["r1", "lost"], "users": ["stranger"] })), role("r1", json!({ "users": ["anna_name"], "groups": ["g1_name"] }))]);
+        "tags": [{ "key": "raito_owner", "value": "email:anna@acme.example", "source": "x" }] })
+    };
+    let counts = |state: &Value| {
+        ["accessAdded", "accessUpdated", "accessRemoved"]
+            .map(|name| state["result"][name].as_i64().unwrap_or(-1))
+    };
+    let all = json!([
+        role("r2", json!({ "accessProviders": ["r1", "lost"], "users": ["stranger"] })),
+        role("r1", json!({ "users": ["anna_name"], "groups": ["g1_name"] }))
+    ]);
     let first = site.import_access(&all, true).await?;
     assert_eq!(counts(&first), [2, 0, 0]);
     let warnings = first["result"]["warnings"].to_string();
@@ -140,14 +209,23 @@ async fn what_the_target_has_is_imported_with_exact_counts() -> Result<(), Failu
     let node = &answer["accessProviders"]["edges"][0]["node"];
     assert_eq!(node["locks"], json!([{ "lockKey": "WhoLock", "details": { "reason": "because" } }]));
     assert_eq!(node["tags"], json!([{ "key": "raito_owner", "stringValue": "email:anna@acme.example" }]));
-    assert_eq!(node["whoList"]["edges"], json!([{ "node": { "item": { "__typename": "Group", "name": "g1_name" } } }, { "node": { "item": { "__typename": "User", "email": "anna@acme.example" } } }]));
-    assert_eq!(node["whatDataObjects"]["edges"], json!([{ "node": { "permissions": ["SELECT"], "dataObject": { "fullName": "db.a" } } }]));
+    assert_eq!(
+        node["whoList"]["edges"],
+        json!([{ "node": { "item": { "__typename": "Group", "name": "g1_name" } } }, { "node": { "item": { "__typename": "User", "email": "anna@acme.example" } } }])
+    );
+    assert_eq!(
+        node["whatDataObjects"]["edges"],
+        json!([{ "node": { "permissions": ["SELECT"], "dataObject": { "fullName": "db.a" } } }])
+    );
     // An unknown who-list keeps the old one, the rest changes.
     let mut vague = role("r1", Value::Null);
     vague["name"] = json!("renamed");
     assert_eq!(counts(&site.import_access(&json!([vague]), false).await?), [0, 1, 0]);
     let answer = manager.query("{accessProviders(filter: {search: \"renamed\"}){... on PagedResult{edges{node{... on AccessProvider{whoList{... on PagedResult{edges{cursor}}}}}}}}}", &Value::Null).await?;
-    assert_eq!(answer["accessProviders"]["edges"][0]["node"]["whoList"]["edges"].as_array().map(Vec::len), Some(2));
+    assert_eq!(
+        answer["accessProviders"]["edges"][0]["node"]["whoList"]["edges"].as_array().map(Vec::len),
+        Some(2)
+    );
     assert_eq!(counts(&site.import_access(&json!([]), true).await?), [0, 0, 2]);
     Ok(())
 }
@@ -155,11 +233,15 @@ async fn what_the_target_has_is_imported_with_exact_counts() -> Result<(), Failu
 #[tokio::test]
 async fn inputs_that_make_no_sense_are_refused_and_change_nothing() -> Result<(), Failure> {
     let (site, manager) = filled().await?;
-    let one = create(&manager, json!({ "name": "One", "whatDataObjects": [by_name("a", &["READ"], &[])] })).await?;
+    let one =
+        create(&manager, json!({ "name": "One", "whatDataObjects": [by_name("a", &["READ"], &[])] })).await?;
     let two = create(&manager, json!({ "name": "Two", "whoItems": [{ "accessProvider": one }] })).await?;
     for (input, reason) in [
         (json!({ "name": "  " }), "name is empty"),
-        (json!({ "name": "X", "whatDataObjects": [by_name("lost", &["READ"], &[])] }), "no data object `db.lost`"),
+        (
+            json!({ "name": "X", "whatDataObjects": [by_name("lost", &["READ"], &[])] }),
+            "no data object `db.lost`",
+        ),
         (json!({ "name": "X", "whatDataObjects": [by_name("a", &["EVERYTHING"], &[])] }), "not one of READ"),
         (json!({ "name": "X", "whoItems": [{ "user": "nobody" }] }), "there is no user `nobody`"),
         (json!({ "name": "X", "whoItems": [{}] }), "exactly one of"),
@@ -171,7 +253,9 @@ async fn inputs_that_make_no_sense_are_refused_and_change_nothing() -> Result<()
         assert_eq!(answer["__typename"], "InvalidInputError", "{answer}");
         assert!(answer["message"].as_str().is_some_and(|message| message.contains(reason)), "{answer}");
     }
-    let answer = manager.query("query($id: ID!){accessProvider(id: $id){... on AccessProvider{name}}}", &json!({ "id": one })).await?;
+    let answer = manager
+        .query("query($id: ID!){accessProvider(id: $id){... on AccessProvider{name}}}", &json!({ "id": one }))
+        .await?;
     assert_eq!(answer["accessProvider"]["name"], "One");
     let missing = manager.query(UPDATE, &json!({ "id": "nothing", "input": {} })).await?;
     assert_eq!(missing["updateAccessProvider"]["__typename"], "NotFoundError");
@@ -188,7 +272,8 @@ async fn inputs_that_make_no_sense_are_refused_and_change_nothing() -> Result<()
     assert_eq!(what().await?, Some(0));
     // What no target has is gone at once.
     manager.query(DELETE, &json!({ "id": two })).await?;
-    let answer = manager.query("query($id: ID!){accessProvider(id: $id){__typename}}", &json!({ "id": two })).await?;
+    let answer =
+        manager.query("query($id: ID!){accessProvider(id: $id){__typename}}", &json!({ "id": two })).await?;
     assert_eq!(answer["accessProvider"]["__typename"], "NotFoundError");
     Ok(())
 }

@@ -61,11 +61,20 @@ impl Site {
         Client::sign_in(self.server.url(), &credentials).await
     }
 
-    pub(crate) async fn import_objects(&self, objects: &Value, delete_untouched: bool) -> Result<Value, Failure> {
+    pub(crate) async fn import_objects(
+        &self,
+        objects: &Value,
+        delete_untouched: bool,
+    ) -> Result<Value, Failure> {
         self.import_objects_text(&objects.to_string(), delete_untouched, "[]").await
     }
 
-    pub(crate) async fn import_objects_text(&self, text: &str, delete_untouched: bool, scope: &str) -> Result<Value, Failure> {
+    pub(crate) async fn import_objects_text(
+        &self,
+        text: &str,
+        delete_untouched: bool,
+        scope: &str,
+    ) -> Result<Value, Failure> {
         let key = self.client.upload(text.as_bytes()).await?;
         let settings = format!(
             "dataSource: \"warehouse\", deleteUntouched: {delete_untouched}, fileKey: \"{key}\", tagSourcesScope: {scope}"
@@ -90,10 +99,17 @@ impl Site {
         self.client.import("importIdentityRequest", "ImportIdentityRequest", "IS", &settings).await
     }
 
-    pub(crate) async fn import_access(&self, access: &Value, delete_untouched: bool) -> Result<Value, Failure> {
+    pub(crate) async fn import_access(
+        &self,
+        access: &Value,
+        delete_untouched: bool,
+    ) -> Result<Value, Failure> {
         let key = self.client.upload(access.to_string().as_bytes()).await?;
-        let settings = format!("dataSource: \"warehouse\", deleteUntouched: {delete_untouched}, fileKey: \"{key}\"");
-        self.client.import("importAccessProvidersRequest", "ImportAccessProvidersRequest", "DA", &settings).await
+        let settings =
+            format!("dataSource: \"warehouse\", deleteUntouched: {delete_untouched}, fileKey: \"{key}\"");
+        self.client
+            .import("importAccessProvidersRequest", "ImportAccessProvidersRequest", "DA", &settings)
+            .await
     }
 
     pub(crate) async fn feedback(&self, feedback: &Value) -> Result<Value, Failure> {
@@ -141,7 +157,7 @@ pub(crate) struct Client {
 /// A client without TLS needs no provider, but reqwest asks for one.
 pub(crate) fn http() -> Result<reqwest::Client, Failure> {
     let _ = rustls::crypto::ring::default_provider().install_default();
-    Ok(reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(60)).build()?)
+    Ok(reqwest::Client::builder().no_proxy().timeout(Duration::from_mins(1)).build()?)
 }
 
 impl Client {
@@ -164,8 +180,12 @@ impl Client {
 
     /// Sends a body as it is; returns the whole answer.
     pub(crate) async fn post(&self, body: String) -> Result<Value, Failure> {
-        let answer =
-            self.request(reqwest::Method::POST, "query").header("Content-Type", "application/json").body(body).send().await?;
+        let answer = self
+            .request(reqwest::Method::POST, "query")
+            .header("Content-Type", "application/json")
+            .body(body)
+            .send()
+            .await?;
         let status = answer.status();
         let text = answer.text().await?;
         if !status.is_success() {
@@ -212,7 +232,13 @@ impl Client {
     }
 
     /// Asks for an import with the pasted literals and the stray characters of the command line, and waits.
-    pub(crate) async fn import(&self, field: &str, operation: &str, job_type: &str, settings: &str) -> Result<Value, Failure> {
+    pub(crate) async fn import(
+        &self,
+        field: &str,
+        operation: &str,
+        job_type: &str,
+        settings: &str,
+    ) -> Result<Value, Failure> {
         let job = self.create_job().await?;
         self.import_in(&job, field, operation, job_type, settings).await
     }
@@ -230,7 +256,13 @@ impl Client {
     }
 
     /// Only asks; returns the subtask.
-    pub(crate) async fn request_import(&self, job: &str, field: &str, operation: &str, settings: &str) -> Result<String, Failure> {
+    pub(crate) async fn request_import(
+        &self,
+        job: &str,
+        field: &str,
+        operation: &str,
+        settings: &str,
+    ) -> Result<String, Failure> {
         let query = format!(
             "mutation {operation} {{ {field}(input: {{ jobId: \"{job}\", importSettings: {{ {settings} }} }}) \
              {{ subtask {{ subtaskId status }} }} }}"
@@ -281,10 +313,19 @@ pub(crate) fn sha256(content: &[u8]) -> String {
 }
 
 /// `InitiateAuth` with a password; returns status and body.
-pub(crate) async fn password_auth(http: &reqwest::Client, base: &str, user: &str, secret: &str) -> Result<(u16, Value), Failure> {
+pub(crate) async fn password_auth(
+    http: &reqwest::Client,
+    base: &str,
+    user: &str,
+    secret: &str,
+) -> Result<(u16, Value), Failure> {
     let client_id = client_id(http, base).await?;
-    initiate_auth(http, base, &json!({ "AuthFlow": "USER_PASSWORD_AUTH", "ClientId": client_id,
-        "AuthParameters": { "USERNAME": user, "PASSWORD": secret } }))
+    initiate_auth(
+        http,
+        base,
+        &json!({ "AuthFlow": "USER_PASSWORD_AUTH", "ClientId": client_id,
+        "AuthParameters": { "USERNAME": user, "PASSWORD": secret } }),
+    )
     .await
 }
 
@@ -294,7 +335,11 @@ pub(crate) async fn client_id(http: &reqwest::Client, base: &str) -> Result<Stri
     text(&organisation["ClientAppId"])
 }
 
-pub(crate) async fn initiate_auth(http: &reqwest::Client, base: &str, body: &Value) -> Result<(u16, Value), Failure> {
+pub(crate) async fn initiate_auth(
+    http: &reqwest::Client,
+    base: &str,
+    body: &Value,
+) -> Result<(u16, Value), Failure> {
     let answer = http
         .post(base)
         .header("Content-Type", "application/x-amz-json-1.1")

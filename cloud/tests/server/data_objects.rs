@@ -11,7 +11,8 @@ fn object(id: &str, parent: &str) -> Value {
 }
 
 fn counts(state: &Value) -> [i64; 3] {
-    ["dataObjectsAdded", "dataObjectsUpdated", "dataObjectsRemoved"].map(|name| state["result"][name].as_i64().unwrap_or(-1))
+    ["dataObjectsAdded", "dataObjectsUpdated", "dataObjectsRemoved"]
+        .map(|name| state["result"][name].as_i64().unwrap_or(-1))
 }
 
 #[tokio::test]
@@ -52,7 +53,8 @@ async fn unfinished_arrays_nulls_and_strangers_are_accepted() -> Result<(), Fail
 #[tokio::test]
 async fn unknown_parents_and_duplicates_are_named() -> Result<(), Failure> {
     let site = Site::start().await?;
-    let state = site.import_objects(&json!([object("a", "lost"), object("a", ""), object("b", "a")]), true).await?;
+    let state =
+        site.import_objects(&json!([object("a", "lost"), object("a", ""), object("b", "a")]), true).await?;
     assert_eq!(counts(&state), [2, 0, 0]);
     let warnings = state["result"]["warnings"].to_string();
     assert!(warnings.contains("unknown: lost"), "{warnings}");
@@ -63,12 +65,17 @@ async fn unknown_parents_and_duplicates_are_named() -> Result<(), Failure> {
 #[tokio::test]
 async fn more_objects_than_one_statement_holds_are_paged_back() -> Result<(), Failure> {
     let site = Site::start().await?;
-    let many: Vec<Value> = (0..3000).map(|number| object(&format!("o{number:04}"), "root")).chain([object("root", "")]).collect();
+    let many: Vec<Value> = (0..3000)
+        .map(|number| object(&format!("o{number:04}"), "root"))
+        .chain([object("root", "")])
+        .collect();
     assert_eq!(counts(&site.import_objects(&Value::Array(many), true).await?), [3001, 0, 0]);
     for order in ["", ", order: [{name: desc}]"] {
         let (mut after, mut seen) = (Value::Null, std::collections::HashSet::new());
         loop {
-            let query = format!("query($after: String){{dataObjects(after: $after, limit: 700{order}){{pageInfo{{hasNextPage}} edges{{cursor node{{... on DataObject{{fullName}}}}}}}}}}");
+            let query = format!(
+                "query($after: String){{dataObjects(after: $after, limit: 700{order}){{pageInfo{{hasNextPage}} edges{{cursor node{{... on DataObject{{fullName}}}}}}}}}}"
+            );
             let page = site.client.query(&query, &json!({ "after": after })).await?["dataObjects"].clone();
             for edge in page["edges"].as_array().into_iter().flatten() {
                 assert!(seen.insert(edge["node"]["fullName"].to_string()), "twice: {edge}");
@@ -99,8 +106,10 @@ async fn tags_of_other_sources_stay() -> Result<(), Failure> {
     assert_eq!(counts(&site.import_objects_text(&text, true, "[\"connector\"]").await?), [0, 1, 0]);
     assert_eq!(counts(&site.import_objects_text(&text, true, "[\"connector\"]").await?), [0, 0, 0]);
     let answer = site.client.query("{dataObjects(filter: {fullNames: [\"db.a\"]}){edges{node{... on DataObject{tags{source stringValue}}}}}}", &Value::Null).await?;
-    assert_eq!(answer["dataObjects"]["edges"][0]["node"]["tags"],
-        json!([{ "source": "catalogue", "stringValue": "1" }, { "source": "connector", "stringValue": "2" }]));
+    assert_eq!(
+        answer["dataObjects"]["edges"][0]["node"]["tags"],
+        json!([{ "source": "catalogue", "stringValue": "1" }, { "source": "connector", "stringValue": "2" }])
+    );
     Ok(())
 }
 
@@ -108,7 +117,13 @@ async fn tags_of_other_sources_stay() -> Result<(), Failure> {
 async fn a_catalogue_tags_objects_and_users() -> Result<(), Failure> {
     let site = Site::start().await?;
     site.import_objects(&json!([object("a", "")]), true).await?;
-    site.import_identities(&json!([{ "externalId": "u1", "name": "U", "userName": "u" }]), &json!([]), true, true).await?;
+    site.import_identities(
+        &json!([{ "externalId": "u1", "name": "U", "userName": "u" }]),
+        &json!([]),
+        true,
+        true,
+    )
+    .await?;
     let file = json!([
         { "dataObjectFullName": "db.a", "key": "pii", "stringValue": "yes", "source": "cat" },
         { "userId": "u1", "key": "team", "stringValue": "blue", "source": "cat" },

@@ -22,7 +22,10 @@ async fn a_folder_is_open_once() -> Result<(), Failure> {
 async fn given_ids_are_kept_and_found_again() -> Result<(), Failure> {
     let site = Site::start().await?;
     let again = site.server.ensure_data_source("warehouse", None).await?;
-    assert_eq!((again.data_source_id.as_str(), &again.identity_store_id), ("warehouse", &site.identity_store));
+    assert_eq!(
+        (again.data_source_id.as_str(), &again.identity_store_id),
+        ("warehouse", &site.identity_store)
+    );
     let other = site.server.ensure_identity_store("ldap", Some("ldap")).await?;
     assert_eq!(other, "ldap");
     assert_eq!(site.server.ensure_identity_store("ldap", None).await?, "ldap");
@@ -33,14 +36,26 @@ async fn given_ids_are_kept_and_found_again() -> Result<(), Failure> {
 #[tokio::test]
 async fn the_status_tells_what_is_there_while_the_server_runs() -> Result<(), Failure> {
     let site = Site::start().await?;
-    site.import_identities(&json!([{ "externalId": "u", "userName": "u" }]), &json!([{ "externalId": "g", "name": "g" }]), true, true).await?;
+    site.import_identities(
+        &json!([{ "externalId": "u", "userName": "u" }]),
+        &json!([{ "externalId": "g", "name": "g" }]),
+        true,
+        true,
+    )
+    .await?;
     site.import_objects(&json!([{ "externalId": "a", "type": "table", "fullName": "a" }, { "externalId": "b", "type": "view", "fullName": "b" }]), true).await?;
     site.import_access(&json!([{ "externalId": "r", "name": "r", "action": "grant" }]), true).await?;
     let found = serde_json::to_value(status(site.folder.path()).await?)?;
     let source = &found["dataSources"][0];
     assert_eq!(source["dataObjects"], json!({ "table": 1, "view": 1 }));
-    assert_eq!((&source["users"], &source["groups"], &source["externalAccessControls"]), (&json!(1), &json!(1), &json!(1)));
+    assert_eq!(
+        (&source["users"], &source["groups"], &source["externalAccessControls"]),
+        (&json!(1), &json!(1), &json!(1))
+    );
     assert_eq!(source["lastSync"]["status"], "STARTED");
+    site.server.shutdown().await;
+    let closed = serde_json::to_value(status(site.folder.path()).await?)?;
+    assert_eq!(closed, found);
     let nowhere = tempfile::tempdir()?;
     assert!(matches!(status(nowhere.path()).await, Err(CloudError::NoStore { .. })));
     Ok(())
@@ -53,8 +68,12 @@ async fn an_import_that_was_cut_off_is_done_by_the_next_start() -> Result<(), Fa
     let many: Vec<Value> = (0..20_000).map(|number| json!({ "externalId": format!("n{number}"), "fullName": format!("n{number}"), "type": "table" })).collect();
     let key = site.client.upload(Value::Array(many).to_string().as_bytes()).await?;
     let job = site.client.create_job().await?;
-    let settings = format!("dataSource: \"warehouse\", deleteUntouched: true, fileKey: \"{key}\", tagSourcesScope: []");
-    let subtask = site.client.request_import(&job, "importDataSourceRequest", "ImportDataSourceRequest", &settings).await?;
+    let settings =
+        format!("dataSource: \"warehouse\", deleteUntouched: true, fileKey: \"{key}\", tagSourcesScope: []");
+    let subtask = site
+        .client
+        .request_import(&job, "importDataSourceRequest", "ImportDataSourceRequest", &settings)
+        .await?;
     // The import has begun; whether it is staging or merging, it must not show.
     let mut state = Value::Null;
     for _ in 0..1000 {
@@ -66,7 +85,9 @@ async fn an_import_that_was_cut_off_is_done_by_the_next_start() -> Result<(), Fa
     assert_eq!(state, "DATA_PROCESSING");
     let Site { folder, server, .. } = site;
     drop(server);
-    let objects = |found: &raito_cloud::Status| found.data_sources.first().and_then(|source| source.data_objects.get("table").copied());
+    let objects = |found: &raito_cloud::Status| {
+        found.data_sources.first().and_then(|source| source.data_objects.get("table").copied())
+    };
     let between = loop {
         // The connections of the dropped server close in the background.
         match Server::start_embedded(folder.path(), DOMAIN).await {
@@ -83,7 +104,9 @@ async fn an_import_that_was_cut_off_is_done_by_the_next_start() -> Result<(), Fa
     let (_server, client) = loop {
         match Site::start_in_path(folder.path()).await {
             Ok(started) => break started,
-            Err(error) if error.to_string().contains("used by another process") => tokio::task::yield_now().await,
+            Err(error) if error.to_string().contains("used by another process") => {
+                tokio::task::yield_now().await;
+            }
             Err(error) => return Err(error),
         }
     };

@@ -46,7 +46,11 @@ async fn a_refresh_token_buys_a_new_token_under_any_path() -> Result<(), Failure
         "AuthParameters": { "REFRESH_TOKEN": refresh } });
     let (status, answer) = initiate_auth(&http, &format!("{base}cognito/pool/"), &request).await?;
     assert_eq!(status, 200, "{answer}");
-    let client = Client { http: http.clone(), base: base.to_owned(), token: text(&answer["AuthenticationResult"]["IdToken"])? };
+    let client = Client {
+        http: http.clone(),
+        base: base.to_owned(),
+        token: text(&answer["AuthenticationResult"]["IdToken"])?,
+    };
     let user = client.query("{currentUser{email}}", &Value::Null).await?;
     assert_eq!(user["currentUser"]["email"], "anna@acme.example");
     // The one cannot be used as the other.
@@ -86,12 +90,18 @@ async fn only_an_integrator_may_synchronise() -> Result<(), Failure> {
     assert!(refused.to_string().contains("permission denied"), "{refused}");
     assert!(observer.upload(b"[]").await.is_err());
     let denied = observer
-        .query("{cliTriggerUrl{... on CliTriggerUrl{url} ... on PermissionDeniedError{err: message}}}", &Value::Null)
+        .query(
+            "{cliTriggerUrl{... on CliTriggerUrl{url} ... on PermissionDeniedError{err: message}}}",
+            &Value::Null,
+        )
         .await?;
     assert!(text(&denied["cliTriggerUrl"]["err"])?.contains("permission denied"));
     let ended = site
         .client
-        .query("{cliTriggerUrl{... on CliTriggerUrl{url} ... on PermissionDeniedError{err: message}}}", &Value::Null)
+        .query(
+            "{cliTriggerUrl{... on CliTriggerUrl{url} ... on PermissionDeniedError{err: message}}}",
+            &Value::Null,
+        )
         .await?;
     assert_eq!(ended["cliTriggerUrl"], json!({ "url": "" }));
     Ok(())

@@ -8,7 +8,9 @@ use crate::client::{Site, sha256};
 #[tokio::test]
 async fn a_file_with_another_hash_or_length_is_refused_and_not_kept() -> Result<(), Failure> {
     let site = Site::start().await?;
-    for (length, hash, content) in [(3, sha256(b"abc"), "abd"), (3, sha256(b"abcd"), "abcd"), (5, sha256(b"abc"), "abc")] {
+    for (length, hash, content) in
+        [(3, sha256(b"abc"), "abd"), (3, sha256(b"abcd"), "abcd"), (5, sha256(b"abc"), "abc")]
+    {
         let (url, key) = site.client.signed_url(length, &hash).await?;
         let answer = site.client.http.put(&url).body(content).send().await?;
         assert_eq!(answer.status(), 400, "{content}");
@@ -60,7 +62,10 @@ async fn the_job_events_of_a_run_are_accepted_as_sent() -> Result<(), Failure> {
     let input = json!({ "dataSourceId": "warehouse", "identityStoreId": null, "status": "IN_PROGRESS",
         "eventTime": "2026-01-02T03:04:05Z", "errors": null });
     let answer = client
-        .query("mutation ($id:String!$input:JobInput!){updateJob(id: $id, input: $input){jobId}}", &json!({ "id": job, "input": input }))
+        .query(
+            "mutation ($id:String!$input:JobInput!){updateJob(id: $id, input: $input){jobId}}",
+            &json!({ "id": job, "input": input }),
+        )
         .await?;
     // Nothing that was not asked for.
     assert_eq!(answer, json!({ "updateJob": { "jobId": job } }));
@@ -68,18 +73,27 @@ async fn the_job_events_of_a_run_are_accepted_as_sent() -> Result<(), Failure> {
         "status": "COMPLETED", "eventTime": "2026-01-02T03:04:05Z", "errors": null, "warnings": ["w"],
         "result": [{ "objectType": "data objects", "added": 1, "updated": 0, "removed": 0, "failed": 0 }] });
     client
-        .query("mutation ($input:TaskEventInput!){addTaskEvent(input: $input){jobId}}", &json!({ "input": input }))
+        .query(
+            "mutation ($input:TaskEventInput!){addTaskEvent(input: $input){jobId}}",
+            &json!({ "input": input }),
+        )
         .await?;
     let input = json!({ "jobId": job, "jobType": "DA", "subtaskId": "AccessSync", "dataSourceId": "warehouse",
         "identityStoreId": null, "status": "COMPLETED", "eventTime": "2026-01-02T03:04:05Z", "receivedDate": 1_711_140_795_865_i64 });
     client
-        .query("mutation ($input:SubtaskInput!){addSubtaskEvent(input: $input){jobId}}", &json!({ "input": input }))
+        .query(
+            "mutation ($input:SubtaskInput!){addSubtaskEvent(input: $input){jobId}}",
+            &json!({ "input": input }),
+        )
         .await?;
     assert_eq!(client.subtask(&job, "DA", "AccessSync").await?["status"], "COMPLETED");
     let key = client.upload(b"log").await?;
     let input = json!({ "jobId": job, "jobType": "DS", "fileKey": key });
     let answer = client
-        .query("mutation ($input:LogFileToTaskInput!){addLogFileToTask(input: $input){jobId,jobType}}", &json!({ "input": input }))
+        .query(
+            "mutation ($input:LogFileToTaskInput!){addLogFileToTask(input: $input){jobId,jobType}}",
+            &json!({ "input": input }),
+        )
         .await?;
     assert_eq!(answer, json!({ "addLogFileToTask": { "jobId": job, "jobType": "DS" } }));
     let answer = client
@@ -97,7 +111,10 @@ async fn the_look_ups_of_the_command_line_are_answered() -> Result<(), Failure> 
     let site = Site::start().await?;
     let client = &site.client;
     let versions = client
-        .query("{SupportedCLIVersion{supportedVersions,deprecatedVersions{deprecatedVersions,msg}}}", &Value::Null)
+        .query(
+            "{SupportedCLIVersion{supportedVersions,deprecatedVersions{deprecatedVersions,msg}}}",
+            &Value::Null,
+        )
         .await?;
     assert_eq!(versions["SupportedCLIVersion"]["deprecatedVersions"], Value::Null);
     let sources = client
@@ -107,14 +124,23 @@ async fn the_look_ups_of_the_command_line_are_answered() -> Result<(), Failure> 
         )
         .await?;
     let node = &sources["dataSources"]["edges"][0]["node"];
-    assert_eq!(node, &json!({ "name": "warehouse", "id": "warehouse",
-        "identityStores": [{ "id": site.identity_store, "native": true }] }));
+    assert_eq!(
+        node,
+        &json!({ "name": "warehouse", "id": "warehouse",
+        "identityStores": [{ "id": site.identity_store, "native": true }] })
+    );
     let usage = client
         .post(json!({ "variables": {}, "query": "query {dataSource(id:\"warehouse\") { ... on DataSource {id usageLastUsed usageFirstUsed }}}" }).to_string())
         .await?;
-    assert_eq!(usage, json!({ "data": { "dataSource": { "id": "warehouse", "usageLastUsed": null, "usageFirstUsed": null } } }));
+    assert_eq!(
+        usage,
+        json!({ "data": { "dataSource": { "id": "warehouse", "usageLastUsed": null, "usageFirstUsed": null } } })
+    );
     let one = client
-        .query("query ($id:ID!){identityStore(id: $id){... on IdentityStore{name,id}}}", &json!({ "id": site.identity_store }))
+        .query(
+            "query ($id:ID!){identityStore(id: $id){... on IdentityStore{name,id}}}",
+            &json!({ "id": site.identity_store }),
+        )
         .await?;
     assert_eq!(one["identityStore"]["id"], json!(site.identity_store));
     let stores = client
@@ -128,7 +154,7 @@ async fn the_look_ups_of_the_command_line_are_answered() -> Result<(), Failure> 
             &json!({ "input": { "name": "New" } }),
         )
         .await?;
-    assert_eq!(refused, json!({ "createDataSource": {} }));
+    assert_eq!(refused["createDataSource"].get("id"), None);
     Ok(())
 }
 
@@ -144,7 +170,10 @@ async fn metadata_is_checked_and_stored() -> Result<(), Failure> {
     let bad = json!({ "supportsApInheritance": false, "usageMetaInfo": { "defaultLevel": "x",
         "levels": [{ "name": "table", "dataObjectTypes": ["table"] }] } });
     let answer = site.client.query(document, &json!({ "id": "warehouse", "input": bad })).await?;
-    assert!(answer["setDataSourceMetaData"]["message"].as_str().is_some_and(|text| text.contains("`x`")), "{answer}");
+    assert!(
+        answer["setDataSourceMetaData"]["message"].as_str().is_some_and(|text| text.contains("`x`")),
+        "{answer}"
+    );
     let answer = site
         .client
         .post(

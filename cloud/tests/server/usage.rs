@@ -32,15 +32,28 @@ async fn statements_are_imported_once_and_times_normalised() -> Result<(), Failu
             "accessedDataObjects": [{ "globalPermission": "read", "dataObject": { "fullName": "db.a", "type": "table" } }] })
     };
     let one = json!([statement("s1", 1_705_920_489, 1_705_920_490), { "success": false, "query": "" }]);
-    let two = json!([statement("s2", 1_711_140_795_865, 1_711_140_795_900), statement("s1", 1_705_920_489, 1_705_920_490)]);
+    let two = json!([
+        statement("s2", 1_711_140_795_865, 1_711_140_795_900),
+        statement("s1", 1_705_920_489, 1_705_920_490)
+    ]);
     let first = import(&site, &[one.clone(), two.clone()]).await?;
     let numbers = |result: &Value| {
-        ["statementsAdded", "statementsSkipped", "statementsFailed", "edgesCreatedOrUpdated"].map(|name| result[name].as_i64().unwrap_or(-1))
+        ["statementsAdded", "statementsSkipped", "statementsFailed", "edgesCreatedOrUpdated"]
+            .map(|name| result[name].as_i64().unwrap_or(-1))
     };
     assert_eq!(numbers(&first), [2, 1, 1, 1], "{first}");
     assert_eq!(numbers(&import(&site, &[two]).await?), [0, 2, 0, 0]);
-    let source = site.client.query("{dataSource(id: \"warehouse\"){... on DataSource{usageFirstUsed usageLastUsed}}}", &Value::Null).await?;
-    assert_eq!(source["dataSource"], json!({ "usageFirstUsed": "2024-01-22T10:48:09Z", "usageLastUsed": "2024-03-22T20:53:15.9Z" }));
+    let source = site
+        .client
+        .query(
+            "{dataSource(id: \"warehouse\"){... on DataSource{usageFirstUsed usageLastUsed}}}",
+            &Value::Null,
+        )
+        .await?;
+    assert_eq!(
+        source["dataSource"],
+        json!({ "usageFirstUsed": "2024-01-22T10:48:09Z", "usageLastUsed": "2024-03-22T20:53:15.9Z" })
+    );
     // The machine that synchronises does not see usage; an observer does.
     let document = "{queryHistory(dataSource: \"warehouse\", limit: 1){... on PagedResult{pageInfo{hasNextPage} \
                     edges{node{... on QueryHistoryStatement{externalId userName dataObjects{fullName globalPermission}}}}} \
@@ -49,6 +62,9 @@ async fn statements_are_imported_once_and_times_normalised() -> Result<(), Failu
     let observer = site.client_with("olga", &[Role::Observer]).await?;
     let page = observer.query(document, &Value::Null).await?["queryHistory"].clone();
     assert_eq!(page["pageInfo"]["hasNextPage"], true);
-    assert_eq!(page["edges"][0]["node"]["dataObjects"], json!([{ "fullName": "db.a", "globalPermission": "read" }]));
+    assert_eq!(
+        page["edges"][0]["node"]["dataObjects"],
+        json!([{ "fullName": "db.a", "globalPermission": "read" }])
+    );
     Ok(())
 }
