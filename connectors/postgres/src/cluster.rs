@@ -14,6 +14,8 @@ use crate::settings::{Databases, Settings};
 /// A role.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Role {
+    /// Stands for the role in the catalogues of every database.
+    pub(crate) oid: u32,
     pub(crate) name: String,
     /// A user; otherwise an access control.
     pub(crate) login: bool,
@@ -31,6 +33,9 @@ impl Role {
     }
 }
 
+/// The object id that stands for everybody.
+pub(crate) const PUBLIC: u32 = 0;
+
 /// The roles of a cluster and their memberships.
 pub(crate) struct Cluster {
     pub(crate) roles: BTreeMap<String, Role>,
@@ -43,18 +48,19 @@ impl Cluster {
     pub(crate) fn read(session: &mut Session) -> Result<Self> {
         let mut roles = BTreeMap::new();
         session.for_each(
-            "SELECT rolname::text, rolcanlogin, rolsuper, rolbypassrls, \
+            "SELECT oid, rolname::text, rolcanlogin, rolsuper, rolbypassrls, \
              CASE WHEN rolvaliduntil < 'infinity' THEN rolvaliduntil::text END, \
              shobj_description(oid, 'pg_authid') FROM pg_roles",
             &[],
             |row| {
                 let role = Role {
-                    name: get(row, 0)?,
-                    login: get(row, 1)?,
-                    superuser: get(row, 2)?,
-                    bypasses_row_security: get(row, 3)?,
-                    valid_until: get(row, 4)?,
-                    comment: get(row, 5)?,
+                    oid: get(row, 0)?,
+                    name: get(row, 1)?,
+                    login: get(row, 2)?,
+                    superuser: get(row, 3)?,
+                    bypasses_row_security: get(row, 4)?,
+                    valid_until: get(row, 5)?,
+                    comment: get(row, 6)?,
                 };
                 roles.insert(role.name.clone(), role);
                 Ok(())
@@ -106,6 +112,35 @@ impl Cluster {
             }
         }
         holders
+    }
+
+    /// The beneficiaries of something that is granted to these roles, by object id; 0 is PUBLIC, everybody.
+    pub(crate) fn beneficiaries(&self, roles: &[u32], settings: &Settings) -> Holders {
+        let mut all = Holders::default();
+        if roles.contains(&PUBLIC) {
+            all.users = self.users(settings);
+            return all;
+        }
+        for role in self.roles.values().filter(|role| roles.contains(&role.oid)) {
+            if !settings.covers_role(&role.name) {
+                all.left_out = true;
+            } else if role.login {
+                let Holders { users, roles, indirect, left_out } = self.holders(&role.name, settings);
+                all.users.extend(users);
+                all.users.insert(role.name.clone());
+                all.roles.extend(roles);
+                all.indirect |= indirect;
+                all.left_out |= left_out;
+            } else {
+                all.roles.insert(role.name.clone());
+            }
+        }
+        all
+    }
+
+    /// The name of a role, by its object id.
+    pub(crate) fn name(&self, oid: u32) -> Option<&str> {
+        self.roles.values().find(|role| role.oid == oid).map(|role| role.name.as_str())
     }
 
     /// Everybody who can log in.
