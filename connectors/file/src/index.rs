@@ -1,7 +1,7 @@
 //! Ids that were seen, and references to ids that must turn up.
 //!
-//! Ids are kept as keyed 64-bit hashes with the spot they stand at, 16 bytes each, so that a file of millions of
-//! records fits into the sandbox. Two ids of one hash would be taken for a repetition: with a million
+//! Ids are kept as keyed 64-bit hashes with the number of the spot they stand at, 16 bytes each (20 to 40 with the
+//! room that a hash table leaves), so that a file of millions of records fits into the sandbox. Two ids of one hash would be taken for a repetition: with a million
 //! records the chance is 1 in 37 million, and the key is another one in each run. References are kept as text
 //! only until the id turns up; with parents before children that is none.
 
@@ -20,7 +20,8 @@ use crate::value::quoted;
 #[derive(Default)]
 pub(crate) struct Index {
     key: RandomState,
-    seen: HashMap<u64, Spot>,
+    /// Numbers of lines or records by the hash of the id. One file has one kind of spot.
+    seen: HashMap<u64, u64>,
     waiting: HashMap<u64, Reference>,
     /// References so far, to report the first one in the file.
     references: u64,
@@ -51,9 +52,9 @@ impl Index {
     pub(crate) fn insert(&mut self, id: &str, spot: Spot) -> Option<Spot> {
         let hash = self.key.hash_one(id);
         match self.seen.entry(hash) {
-            Entry::Occupied(earlier) => Some(*earlier.get()),
+            Entry::Occupied(earlier) => Some(spot.numbered(*earlier.get())),
             Entry::Vacant(vacant) => {
-                vacant.insert(spot);
+                vacant.insert(spot.number());
                 self.waiting.remove(&hash);
                 None
             }

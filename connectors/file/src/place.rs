@@ -40,6 +40,25 @@ impl Place {
     }
 }
 
+impl Spot {
+    /// The line or record; 0 for the whole file.
+    pub(crate) fn number(self) -> u64 {
+        match self {
+            Spot::Whole => 0,
+            Spot::Line(number) | Spot::Record(number) => number,
+        }
+    }
+
+    /// A spot of the same kind.
+    pub(crate) fn numbered(self, number: u64) -> Spot {
+        match self {
+            Spot::Whole => Spot::Whole,
+            Spot::Line(_) => Spot::Line(number),
+            Spot::Record(_) => Spot::Record(number),
+        }
+    }
+}
+
 impl fmt::Display for Place {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.spot {
