@@ -60,7 +60,7 @@ pub(crate) fn build_connectors(
 
 /// Compiles the guests of the tests and returns the folder that holds them and nothing else.
 pub(crate) fn build_guests(workspace: &Workspace, target: &WasmTarget) -> Result<PathBuf> {
-    let arguments = ["--package", GUESTS_PACKAGE, "--examples"].map(str::to_owned);
+    let arguments = ["--package", GUESTS_PACKAGE, "--examples", "--features", "guests"].map(str::to_owned);
     let components = build(workspace, target, &arguments)?;
     let folder = workspace.target.join("guests");
     place(&folder, &components)?;

@@ -32,11 +32,11 @@ use crate::{
 /// A name whose trait is missing does not compile. The interface `info` is always exported.
 #[macro_export]
 macro_rules! export {
-    ($connector:ty: $($interface:ident),+ $(,)?) => {
+    ($connector:ty: $($interface:ident),* $(,)?) => {
         #[doc(hidden)]
         type RaitoConnectorExport = $crate::Adapter<$connector>;
         $crate::bindings::info::export!(RaitoConnectorExport with_types_in $crate::bindings::info);
-        $($crate::bindings::$interface::export!(RaitoConnectorExport with_types_in $crate::bindings::$interface);)+
+        $($crate::bindings::$interface::export!(RaitoConnectorExport with_types_in $crate::bindings::$interface);)*
     };
 }
 
