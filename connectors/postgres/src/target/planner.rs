@@ -16,7 +16,6 @@ use crate::metadata::{POLICY, ROLE};
 use crate::ownership_mark::Mark;
 use crate::quote::{identifier, literal};
 use crate::settings::Settings;
-use crate::vocabulary::Kind;
 
 /// What the parts of a plan look things up in.
 pub(super) struct Context<'a> {

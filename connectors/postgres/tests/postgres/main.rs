@@ -1,0 +1,8 @@
+//! The connector against a real server. Each test has a server of its own.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a failed test should stop where it fails")]
+
+mod apply;
+mod failures;
+mod reading;
+mod server;
