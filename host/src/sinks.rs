@@ -33,7 +33,7 @@ use spool::{Spool, SpoolFile};
 pub enum NotOffered {}
 
 /// Writes records of one kind into files.
-pub(crate) struct RecordWriter {
+pub struct RecordWriter {
     spool: Spool,
     progress: Arc<Progress>,
     /// Records taken so far.
@@ -41,7 +41,8 @@ pub(crate) struct RecordWriter {
 }
 
 impl RecordWriter {
-    pub(crate) fn new(spool: Spool, progress: Arc<Progress>) -> Self {
+    /// A writer into a spool.
+    pub fn new(spool: Spool, progress: Arc<Progress>) -> Self {
         RecordWriter { spool, progress, position: 0 }
     }
 
@@ -74,7 +75,10 @@ impl RecordWriter {
     }
 
     /// Ends the file, or the files if it was split.
-    pub(crate) fn finish(self) -> std::io::Result<Vec<SpoolFile>> {
+    ///
+    /// # Errors
+    /// If the file could not be written.
+    pub fn finish(self) -> std::io::Result<Vec<SpoolFile>> {
         self.spool.finish()
     }
 }

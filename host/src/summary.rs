@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
-use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
-use comfy_table::{CellAlignment, Table};
+use comfy_table::{CellAlignment, LineStyle, Table, TableStyle};
 use serde::{Serialize, Serializer};
 
 use crate::cloud_client::TaskResult;
 use crate::failure::{Failure, FailureKind};
+
+/// One line below the header and nothing else: rows stay rows for whoever reads them with `grep`.
+const STYLE: TableStyle = TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─'));
 
 /// A step of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -114,7 +116,7 @@ impl RunSummary {
     /// The table for people.
     pub fn table(&self) -> String {
         let mut table = Table::new();
-        table.load_style(UTF8_HORIZONTAL_ONLY);
+        table.load_style(STYLE);
         table.set_header(["target", "step", "what", "added", "updated", "removed", "failed", "time"]);
         for column in 3..8 {
             if let Some(column) = table.column_mut(column) {

@@ -169,12 +169,12 @@ pub struct Connector {
     pub exports: Vec<Export>,
     /// Names of the interfaces that it imports.
     pub imports: Vec<String>,
-    pub(crate) pre: InstancePre<State>,
-    pub(crate) info: exports::info::GuestIndices,
-    pub(crate) identity_store: Option<exports::identity_store::GuestIndices>,
-    pub(crate) data_source: Option<exports::data_source::GuestIndices>,
-    pub(crate) access: Option<exports::access::GuestIndices>,
-    pub(crate) data_usage: Option<exports::data_usage::GuestIndices>,
+    pre: InstancePre<State>,
+    info: exports::info::GuestIndices,
+    identity_store: Option<exports::identity_store::GuestIndices>,
+    data_source: Option<exports::data_source::GuestIndices>,
+    access: Option<exports::access::GuestIndices>,
+    data_usage: Option<exports::data_usage::GuestIndices>,
 }
 
 impl Connector {
@@ -230,6 +230,36 @@ impl Connector {
             exports,
             pre,
         })
+    }
+
+    /// The component with its imports bound, ready to be instantiated.
+    pub fn linked(&self) -> &InstancePre<State> {
+        &self.pre
+    }
+
+    /// Its `info`.
+    pub fn info(&self) -> &exports::info::GuestIndices {
+        &self.info
+    }
+
+    /// Its `identity-store`, if it exports one.
+    pub fn identity_store(&self) -> Option<&exports::identity_store::GuestIndices> {
+        self.identity_store.as_ref()
+    }
+
+    /// Its `data-source`, if it exports one.
+    pub fn data_source(&self) -> Option<&exports::data_source::GuestIndices> {
+        self.data_source.as_ref()
+    }
+
+    /// Its `access`, if it exports one.
+    pub fn access(&self) -> Option<&exports::access::GuestIndices> {
+        self.access.as_ref()
+    }
+
+    /// Its `data-usage`, if it exports one.
+    pub fn data_usage(&self) -> Option<&exports::data_usage::GuestIndices> {
+        self.data_usage.as_ref()
     }
 
     /// Whether it takes part in any step of a run.

@@ -65,7 +65,7 @@ async fn failed(task: &Task<'_>, done: &mut Vec<StepSummary>, started: Instant, 
 }
 
 async fn capabilities(task: &Task<'_>) -> Result<AccessCapabilities, Failure> {
-    let Some(guest) = task.target.connector.access.clone() else {
+    let Some(guest) = task.target.connector.access().cloned() else {
         return Ok(AccessCapabilities { apply: false, partial_apply: false });
     };
     task.call("asking what it can do", &Arc::default(), async move |store, instance| {
@@ -121,7 +121,7 @@ async fn exchange(
     header: &mut Header,
 ) -> Result<(Applied, crate::cloud_client::Subtask), Failure> {
     let target = task.target;
-    let (Some(guest), Some(source_id)) = (target.connector.access.clone(), &target.ids.data_source) else {
+    let (Some(guest), Some(source_id)) = (target.connector.access().cloned(), &target.ids.data_source) else {
         return Err(Failure::unexpected("the access step was begun without a data source"));
     };
     task.event(Status::DataRetrieve, &[], &[]).await;
@@ -179,7 +179,7 @@ async fn exchange(
 
 async fn from_the_target(task: &Task<'_>) -> Result<Vec<TaskResult>, Failure> {
     let target = task.target;
-    let (Some(guest), Some(source_id)) = (target.connector.access.clone(), &target.ids.data_source) else {
+    let (Some(guest), Some(source_id)) = (target.connector.access().cloned(), &target.ids.data_source) else {
         return Ok(Vec::new());
     };
     let progress = Arc::new(Progress::default());

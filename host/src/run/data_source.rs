@@ -14,7 +14,7 @@ use crate::sinks::{DataObjectRules, DataObjectSink, Progress, TagRules};
 
 pub(super) async fn run(task: &Task<'_>) -> Result<Vec<TaskResult>, Failure> {
     let target = task.target;
-    let (Some(indices), Some(source_id)) = (&target.connector.data_source, &target.ids.data_source) else {
+    let (Some(indices), Some(source_id)) = (target.connector.data_source(), &target.ids.data_source) else {
         return Ok(Vec::new());
     };
     let progress = Arc::new(Progress::default());

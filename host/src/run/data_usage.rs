@@ -14,7 +14,7 @@ use crate::sinks::{Progress, StatementSink};
 
 pub(super) async fn run(task: &Task<'_>) -> Result<Vec<TaskResult>, Failure> {
     let target = task.target;
-    let (Some(indices), Some(source_id)) = (&target.connector.data_usage, &target.ids.data_source) else {
+    let (Some(indices), Some(source_id)) = (target.connector.data_usage(), &target.ids.data_source) else {
         return Ok(Vec::new());
     };
     let usage = target.client.data_source_usage(source_id).await?;

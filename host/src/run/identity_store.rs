@@ -13,7 +13,7 @@ use crate::sinks::{GroupSink, Progress, TagRules, UserSink};
 
 pub(super) async fn run(task: &Task<'_>) -> Result<Vec<TaskResult>, Failure> {
     let target = task.target;
-    let (Some(indices), Some(store_id)) = (&target.connector.identity_store, &target.ids.identity_store)
+    let (Some(indices), Some(store_id)) = (target.connector.identity_store(), &target.ids.identity_store)
     else {
         return Ok(Vec::new());
     };

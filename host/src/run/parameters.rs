@@ -30,9 +30,9 @@ pub async fn describe(sandbox: &Sandbox, connector: &Connector) -> Result<Connec
     let log = ConnectorLog::new("info", []);
     let grants = Grants::new(nothing.clone(), Vec::new(), log.clone()).map_err(Failure::unexpected)?;
     let context = CallContext { sandbox: &nothing, wanted_grants: &[], clean: &|text| log.clean(text) };
-    let indices = connector.info.clone();
-    let instance =
-        Instance::new(sandbox.engine(), &connector.pre, &grants).map_err(|error| context.failure(error))?;
+    let indices = connector.info().clone();
+    let instance = Instance::new(sandbox.engine(), connector.linked(), &grants)
+        .map_err(|error| context.failure(error))?;
     let called = instance.call(async move |store, instance| {
         let info = indices.load(&mut *store, instance)?;
         Ok(Ok(info.call_describe(store).await?))

@@ -100,8 +100,8 @@ impl<'a> Task<'a> {
     {
         let target = self.target;
         let explain = |error| target.with_call_context(|context| context.failure(error));
-        let instance =
-            Instance::new(target.sandbox.engine(), &target.connector.pre, &target.grants).map_err(explain)?;
+        let instance = Instance::new(target.sandbox.engine(), target.connector.linked(), &target.grants)
+            .map_err(explain)?;
         let title = format!("{}: {what}", target.title(self.step));
         let outcome = target.display.during(&title, Some(progress), instance.call(work)).await;
         if let Some(refusal) = progress.refusal() {

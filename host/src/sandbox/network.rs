@@ -240,7 +240,7 @@ mod tests {
         assert!(gate.allows(address("0.0.0.0:0"), SocketAddrUse::TcpBind));
         assert!(!gate.allows(address("0.0.0.0:8080"), SocketAddrUse::TcpBind));
         assert!(!gate.allows(address("127.0.0.1:5432"), SocketAddrUse::TcpListen));
-        assert!(!gate.allows(address("127.0.0.1:5432"), SocketAddrUse::UdpConnect));
+        assert!(!gate.allows(address("127.0.0.1:5432"), SocketAddrUse::UdpSend));
         assert!(gate.denials().iter().all(|denial| denial.reason == DenialReason::Never));
     }
 

@@ -33,11 +33,13 @@ pub struct DataObjectSink {
 }
 
 impl DataObjectSink {
-    pub(crate) fn new(writer: RecordWriter, rules: DataObjectRules) -> Self {
+    /// A sink that writes into a file.
+    pub fn new(writer: RecordWriter, rules: DataObjectRules) -> Self {
         DataObjectSink { writer, rules, root: None, started: false }
     }
 
-    pub(crate) fn into_writer(self) -> RecordWriter {
+    /// What is left to do: ending the file.
+    pub fn into_writer(self) -> RecordWriter {
         self.writer
     }
 
@@ -49,7 +51,11 @@ impl DataObjectSink {
         Ok(())
     }
 
-    fn take(&mut self, mut batch: Vec<DataObject>) -> Result<(), SinkError> {
+    /// Takes a batch.
+    ///
+    /// # Errors
+    /// The first record that breaks a rule.
+    pub fn take(&mut self, mut batch: Vec<DataObject>) -> Result<(), SinkError> {
         let Some(first) = batch.first() else { return Ok(()) };
         if !self.started {
             self.started = true;

@@ -14,15 +14,21 @@ pub struct UserSink {
 }
 
 impl UserSink {
-    pub(crate) fn new(writer: RecordWriter, rules: TagRules) -> Self {
+    /// A sink that writes into a file.
+    pub fn new(writer: RecordWriter, rules: TagRules) -> Self {
         UserSink { writer, rules }
     }
 
-    pub(crate) fn into_writer(self) -> RecordWriter {
+    /// What is left to do: ending the file.
+    pub fn into_writer(self) -> RecordWriter {
         self.writer
     }
 
-    pub(crate) fn take(&mut self, mut batch: Vec<User>) -> Result<(), SinkError> {
+    /// Takes a batch.
+    ///
+    /// # Errors
+    /// The first record that breaks a rule.
+    pub fn take(&mut self, mut batch: Vec<User>) -> Result<(), SinkError> {
         batch.iter_mut().for_each(|user| self.rules.user(user));
         self.writer.batch(&batch, |user, item| {
             filled(&user.user_name, "external-id", &user.external_id)?;
@@ -39,15 +45,21 @@ pub struct GroupSink {
 }
 
 impl GroupSink {
-    pub(crate) fn new(writer: RecordWriter) -> Self {
+    /// A sink that writes into a file.
+    pub fn new(writer: RecordWriter) -> Self {
         GroupSink { writer }
     }
 
-    pub(crate) fn into_writer(self) -> RecordWriter {
+    /// What is left to do: ending the file.
+    pub fn into_writer(self) -> RecordWriter {
         self.writer
     }
 
-    fn take(&mut self, batch: &[Group]) -> Result<(), SinkError> {
+    /// Takes a batch.
+    ///
+    /// # Errors
+    /// The first record that breaks a rule.
+    pub fn take(&mut self, batch: &[Group]) -> Result<(), SinkError> {
         self.writer.batch(batch, |group, item| {
             filled(&group.name, "external-id", &group.external_id)?;
             filled(&group.external_id, "name", &group.name)?;

@@ -16,15 +16,21 @@ pub struct StatementSink {
 }
 
 impl StatementSink {
-    pub(crate) fn new(writer: RecordWriter) -> Self {
+    /// A sink that writes into a file.
+    pub fn new(writer: RecordWriter) -> Self {
         StatementSink { writer }
     }
 
-    pub(crate) fn into_writer(self) -> RecordWriter {
+    /// What is left to do: ending the file.
+    pub fn into_writer(self) -> RecordWriter {
         self.writer
     }
 
-    fn take(&mut self, batch: &[Statement]) -> Result<(), SinkError> {
+    /// Takes a batch.
+    ///
+    /// # Errors
+    /// The first record that breaks a rule.
+    pub fn take(&mut self, batch: &[Statement]) -> Result<(), SinkError> {
         self.writer.batch(batch, |statement, item| {
             let id = &statement.external_id;
             filled("", "external-id", id)?;

@@ -1,0 +1,30 @@
+//! The real binary, run as a user runs it: in a folder of its own, with `raito.yml`, flags and environment, and the
+//! guests of `tests/guests` as connectors. What counts is what a user sees: exit code, standard output and standard
+//! error, and what arrived in the embedded cloud.
+//!
+//! The guests are found in the folder that the environment variable `RAITO_TEST_GUESTS` names; `cargo xtask test`
+//! compiles them and sets it.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a failed test should stop where it fails"
+)]
+// Tests read better in the order in which a user meets things than with every panic documented.
+#![expect(clippy::missing_panics_doc, reason = "nobody calls these")]
+
+mod bad_configuration;
+mod bad_connectors;
+mod faults;
+mod files;
+mod five_steps;
+mod locks_and_tags;
+mod logging;
+mod network;
+mod options;
+mod own_cloud;
+mod place;
+mod servers;
+mod several_targets;
+mod surroundings;
