@@ -1,8 +1,8 @@
 //! What the data source is: its types, permissions and kinds of access controls.
 
 use raito_connector::{
-    AccessControlType, DataObjectType, DataSourceMetadata, Feature, FilterMetadata, GlobalPermission, Permission,
-    UsageLevel, UsageMetadata,
+    AccessControlType, DataObjectType, DataSourceMetadata, Feature, FilterMetadata, GlobalPermission,
+    Permission, UsageLevel, UsageMetadata,
 };
 
 use crate::vocabulary::{FUTURE_OBJECTS, Kind, OWNERSHIP, Privilege, future_permission};

@@ -21,7 +21,9 @@ impl Mark {
     pub(crate) fn parse(comment: &str) -> Option<Self> {
         let rest = comment.strip_prefix("raito:").filter(|rest| !rest.is_empty())?;
         Some(match rest.rsplit_once('#') {
-            Some((id, digest)) if digest.len() == 16 && digest.bytes().all(|byte| byte.is_ascii_hexdigit()) => {
+            Some((id, digest))
+                if digest.len() == 16 && digest.bytes().all(|byte| byte.is_ascii_hexdigit()) =>
+            {
                 Mark { id: id.to_owned(), digest: Some(digest.to_owned()) }
             }
             _ => Mark { id: rest.to_owned(), digest: None },

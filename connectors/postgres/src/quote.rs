@@ -68,7 +68,11 @@ pub(crate) fn qualified(schema: &str, name: &str) -> String {
 /// A string literal, whatever `standard_conforming_strings` is.
 pub(crate) fn literal(value: &str) -> String {
     let doubled = value.replace('\0', "").replace('\'', "''");
-    if doubled.contains('\\') { format!("E'{}'", doubled.replace('\\', "\\\\")) } else { format!("'{doubled}'") }
+    if doubled.contains('\\') {
+        format!("E'{}'", doubled.replace('\\', "\\\\"))
+    } else {
+        format!("'{doubled}'")
+    }
 }
 
 #[cfg(test)]

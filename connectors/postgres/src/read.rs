@@ -31,10 +31,7 @@ use crate::settings::Settings;
 use crate::vocabulary::OWNERSHIP;
 
 /// Reads all access controls.
-pub fn access_controls(
-    settings: &Settings,
-    mut take: impl FnMut(AccessControl) -> Result<()>,
-) -> Result<()> {
+pub fn access_controls(settings: &Settings, mut take: impl FnMut(AccessControl) -> Result<()>) -> Result<()> {
     let mut first = Session::open(settings, &settings.database)?;
     let cluster = Cluster::read(&mut first)?;
     let databases = cluster::databases(&mut first, settings)?;
@@ -125,7 +122,12 @@ fn role_control(
     })
 }
 
-fn granted_directly(cluster: &Cluster, role: &Role, what: Vec<WhatItem>, settings: &Settings) -> AccessControl {
+fn granted_directly(
+    cluster: &Cluster,
+    role: &Role,
+    what: Vec<WhatItem>,
+    settings: &Settings,
+) -> AccessControl {
     let holders = cluster.beneficiaries(&[role.oid], settings);
     let user = if role.name == "PUBLIC" { "\"PUBLIC\"" } else { &role.name };
     AccessControl {
@@ -174,7 +176,15 @@ fn because(reason: &str) -> Lock {
 }
 
 fn unlocked() -> Locks {
-    Locks { who: None, inheritance: None, what: None, name: None, delete: None, owners: None, everything: false }
+    Locks {
+        who: None,
+        inheritance: None,
+        what: None,
+        name: None,
+        delete: None,
+        owners: None,
+        everything: false,
+    }
 }
 
 fn locked(reason: &str) -> Locks {

@@ -116,8 +116,7 @@ impl Session {
         let text = format!("{MARK} {statement}");
         let client = &self.client;
         let arguments: Vec<_> = arguments.iter().map(|(value, kind)| (*value, kind.clone())).collect();
-        let stream =
-            drive(&mut self.driver, &self.runtime, client.query_typed_raw(&text, arguments.into_iter()))?;
+        let stream = drive(&mut self.driver, &self.runtime, client.query_typed_raw(&text, arguments))?;
         Ok(Rows(Box::pin(stream)))
     }
 
@@ -146,7 +145,8 @@ pub(crate) struct Rows(Pin<Box<RowStream>>);
 
 /// A column of a row. Errors are mistakes of the statement, not of the data.
 pub(crate) fn get<'a, T: tokio_postgres::types::FromSql<'a>>(row: &'a Row, column: usize) -> Result<T> {
-    row.try_get(column).map_err(|error| Error::other(format!("column {column} of a catalogue query: {error}")))
+    row.try_get(column)
+        .map_err(|error| Error::other(format!("column {column} of a catalogue query: {error}")))
 }
 
 /// Runs `request` to its end while the connection carries it.

@@ -15,9 +15,9 @@
 
 mod accessed;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use raito_connector::{AccessedObject, DataObjectReference, GlobalPermission, Result, Statement, log};
+use raito_connector::{AccessedObject, DataObjectReference, Error, GlobalPermission, Result, Statement, log};
 use tokio_postgres::Row;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::Type;
@@ -27,7 +27,7 @@ use crate::cluster;
 use crate::names;
 use crate::objects::RELATION_KIND;
 use crate::quote::qualified;
-use crate::session::{MARK, Session, get};
+use crate::session::{Failure, MARK, Session, get};
 use crate::settings::{Settings, is_system_schema};
 
 /// Statements whose relations are looked up together.
@@ -41,46 +41,16 @@ pub fn statements(settings: &Settings, mut take: impl FnMut(Statement) -> Result
     let mut hidden = 0;
     for database in databases {
         let mut catalogue = Session::open(settings, &database)?;
-        let mut batch: Vec<Counter> = Vec::with_capacity(BATCH);
-        let started = counters.rows(&source, &[(&database, Type::TEXT), (&format!("{MARK}%"), Type::TEXT)]);
-        let mut rows = match started {
-            Err(failure) if failure.is(&SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE) => {
+        match of_database(&mut counters, &source, &mut catalogue, settings, &mut hidden, &mut take) {
+            Err(Problem::NotLoaded) => {
                 log::warn(
-                    "pg_stat_statements is installed but not loaded: add it to shared_preload_libraries; there is no usage",
+                    "pg_stat_statements is installed but not loaded: add it to shared_preload_libraries; \
+                     there is no usage",
                 );
                 return Ok(());
             }
-            started => started?,
-        };
-        loop {
-            let row = match counters.next(&mut rows) {
-                Err(failure) if failure.is(&SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE) => {
-                    log::warn(
-                        "pg_stat_statements is installed but not loaded: add it to shared_preload_libraries; there is no usage",
-                    );
-                    return Ok(());
-                }
-                row => row?,
-            };
-            let ended = row.is_none();
-            if let Some(row) = row {
-                let counter = Counter::read(&row)?;
-                if counter.statement == "<insufficient privilege>" {
-                    hidden += 1;
-                } else if settings.covers_role(&counter.user)
-                    && accessed::is_data_statement(&counter.statement)
-                {
-                    batch.push(counter);
-                }
-            }
-            if batch.len() >= BATCH || ended {
-                for statement in resolve(&mut catalogue, settings, std::mem::take(&mut batch))? {
-                    take(statement)?;
-                }
-            }
-            if ended {
-                break;
-            }
+            Err(Problem::Other(error)) => return Err(error),
+            Ok(()) => {}
         }
     }
     if hidden > 0 {
@@ -92,27 +62,73 @@ pub fn statements(settings: &Settings, mut take: impl FnMut(Statement) -> Result
     Ok(())
 }
 
-/// The session to the database where the extension is installed, and the query for its counters.
-fn counters(
-    first: Session,
-    databases: &[String],
+/// Why the counters of a database could not be read.
+enum Problem {
+    /// The extension's library is not loaded into the server.
+    NotLoaded,
+    Other(Error),
+}
+
+impl From<Error> for Problem {
+    fn from(error: Error) -> Self {
+        Problem::Other(error)
+    }
+}
+
+impl From<Failure> for Problem {
+    fn from(failure: Failure) -> Self {
+        if failure.is(&SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE) {
+            Problem::NotLoaded
+        } else {
+            Problem::Other(failure.into())
+        }
+    }
+}
+
+/// Reads the counters of one database, whose catalogue says what their statements touch.
+fn of_database(
+    counters: &mut Session,
+    source: &str,
+    catalogue: &mut Session,
     settings: &Settings,
-) -> Result<Option<(Session, String)>> {
-    let mut candidates = vec![first];
+    hidden: &mut u64,
+    take: &mut impl FnMut(Statement) -> Result<()>,
+) -> Result<(), Problem> {
+    let database = catalogue.database().to_owned();
+    let own = format!("{MARK}%");
+    let mut rows = counters.rows(source, &[(&database, Type::TEXT), (&own, Type::TEXT)])?;
+    let mut batch: Vec<Counter> = Vec::with_capacity(BATCH);
+    loop {
+        let row = counters.next(&mut rows)?;
+        let ended = row.is_none();
+        if let Some(row) = row {
+            let counter = Counter::read(&row)?;
+            if counter.statement == "<insufficient privilege>" {
+                *hidden += 1;
+            } else if settings.covers_role(&counter.user) && accessed::is_data_statement(&counter.statement) {
+                batch.push(counter);
+            }
+        }
+        if batch.len() >= BATCH || ended {
+            for statement in resolve(catalogue, settings, &batch)? {
+                take(statement)?;
+            }
+            batch.clear();
+        }
+        if ended {
+            return Ok(());
+        }
+    }
+}
+
+/// The session to the database where the extension is installed, and the query for its counters.
+fn counters(first: Session, databases: &[String], settings: &Settings) -> Result<Option<(Session, String)>> {
+    let mut session = first;
     let mut others = databases.iter().filter(|database| **database != settings.database);
     loop {
-        let Some(mut session) = candidates.pop() else {
-            let Some(other) = others.next() else {
-                log::warn(
-                    "the extension pg_stat_statements is not installed in any database of the target: there is no usage",
-                );
-                return Ok(None);
-            };
-            candidates.push(Session::open(settings, other)?);
-            continue;
-        };
         let rows = session.query(
-            "SELECT n.nspname::text, array(SELECT a.attname::text FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid \
+            "SELECT n.nspname::text, array(SELECT a.attname::text FROM pg_attribute a \
+             JOIN pg_class c ON c.oid = a.attrelid \
              WHERE c.relnamespace = n.oid AND c.relname = 'pg_stat_statements' AND a.attnum > 0), \
              EXISTS (SELECT FROM pg_class c WHERE c.relnamespace = n.oid AND c.relname = 'pg_stat_statements_info') \
              FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace WHERE e.extname = 'pg_stat_statements'",
@@ -120,8 +136,16 @@ fn counters(
         )?;
         if let Some(row) = rows.first() {
             let (schema, columns, info): (&str, Vec<&str>, bool) = (get(row, 0)?, get(row, 1)?, get(row, 2)?);
-            return Ok(Some((session, source(schema, &columns, info))));
+            let source = source(schema, &columns, info);
+            return Ok(Some((session, source)));
         }
+        let Some(other) = others.next() else {
+            log::warn(
+                "the extension pg_stat_statements is not installed in any database of the target: there is no usage",
+            );
+            return Ok(None);
+        };
+        session = Session::open(settings, other)?;
     }
 }
 
@@ -171,15 +195,15 @@ impl Counter {
 }
 
 /// Looks the relations of the statements up.
-fn resolve(catalogue: &mut Session, settings: &Settings, batch: Vec<Counter>) -> Result<Vec<Statement>> {
+fn resolve(catalogue: &mut Session, settings: &Settings, batch: &[Counter]) -> Result<Vec<Statement>> {
     let parsed: Vec<_> = batch.iter().map(|counter| accessed::relations(&counter.statement)).collect();
-    let mut wanted: BTreeMap<(Option<&str>, &str, &str), ()> = BTreeMap::new();
+    let mut wanted: BTreeSet<(Option<&str>, &str, &str)> = BTreeSet::new();
     for (counter, relations) in batch.iter().zip(&parsed) {
         for Named { schema, name } in relations.iter().flat_map(BTreeMap::keys) {
-            wanted.insert((schema.as_deref(), name, if schema.is_none() { &counter.user } else { "" }), ());
+            wanted.insert((schema.as_deref(), name, if schema.is_none() { &counter.user } else { "" }));
         }
     }
-    let found = look_up(catalogue, wanted.into_keys())?;
+    let found = look_up(catalogue, wanted.into_iter())?;
     let database = catalogue.database().to_owned();
     let mut statements = Vec::new();
     for (counter, relations) in batch.iter().zip(parsed) {

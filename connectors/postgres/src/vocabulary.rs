@@ -48,7 +48,11 @@ const RELATION: &[Privilege] = &[
     privilege("TRUNCATE", Write, "Delete all rows at once."),
     privilege("REFERENCES", Admin, "Create foreign keys to it."),
     privilege("TRIGGER", Admin, "Create triggers on it."),
-    privilege("MAINTAIN", Admin, "Vacuum, analyse, cluster, refresh and reindex it (PostgreSQL 17 and later)."),
+    privilege(
+        "MAINTAIN",
+        Admin,
+        "Vacuum, analyse, cluster, refresh and reindex it (PostgreSQL 17 and later).",
+    ),
 ];
 const SEQUENCE: &[Privilege] = &[
     privilege("USAGE", Read, "Take the next value, and read the one taken last."),
@@ -152,7 +156,10 @@ impl Kind {
 
     /// The privilege of that name, as it stands in the list: the only way from a text to a word in a statement.
     pub(crate) fn privilege(self, name: &str) -> Option<&'static str> {
-        self.privileges().iter().map(|privilege| privilege.name).find(|known| known.eq_ignore_ascii_case(name))
+        self.privileges()
+            .iter()
+            .map(|privilege| privilege.name)
+            .find(|known| known.eq_ignore_ascii_case(name))
     }
 }
 

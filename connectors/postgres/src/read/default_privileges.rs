@@ -33,7 +33,8 @@ pub(super) fn read(
                 (get(row, 0)?, get(row, 1)?, get(row, 2)?, get(row, 3)?);
             let privileges: Vec<&str> = get(row, 4)?;
             let creator = cluster.name(creator).unwrap_or_default();
-            let grantee_name = if grantee == PUBLIC { "public" } else { cluster.name(grantee).unwrap_or_default() };
+            let grantee_name =
+                if grantee == PUBLIC { "public" } else { cluster.name(grantee).unwrap_or_default() };
             let known = FUTURE_OBJECTS.iter().find(|(code, ..)| *code == objects);
             // A kind of objects that later servers may add has no permissions that the metadata declares.
             let Some((_, objects, _)) = known else { return Ok(()) };

@@ -97,7 +97,7 @@ pub(super) fn of_connecting(error: &tokio_postgres::Error, settings: &Settings, 
 }
 
 fn caused_by_io(error: &tokio_postgres::Error) -> bool {
-    std::error::Error::source(error).is_some_and(|cause| cause.is::<io::Error>())
+    std::error::Error::source(error).is_some_and(<dyn std::error::Error>::is::<io::Error>)
 }
 
 fn with_causes(error: &tokio_postgres::Error) -> String {

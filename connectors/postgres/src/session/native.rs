@@ -31,9 +31,9 @@ pub(super) fn connect(
 ) -> Result<Result<(Client, Driver), tokio_postgres::Error>> {
     runtime.block_on(async {
         let address = (settings.host.as_str(), settings.port);
-        let stream = TcpStream::connect(address).await.map_err(|error| {
-            Error::connection(format!("{}:{}: {error}", settings.host, settings.port))
-        })?;
+        let stream = TcpStream::connect(address)
+            .await
+            .map_err(|error| Error::connection(format!("{}:{}: {error}", settings.host, settings.port)))?;
         let connected = config.connect_raw(stream, NoTls).await;
         Ok(connected.map(|(client, connection)| (client, Box::pin(connection) as Driver)))
     })?

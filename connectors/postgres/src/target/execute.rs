@@ -24,7 +24,9 @@ pub(super) fn lock(session: &mut Session) -> Result<()> {
     session.execute(&format!("SET lock_timeout = '{LOCK_TIMEOUT}'"))?;
     session.execute(&format!("SELECT pg_advisory_lock({LOCK})")).map_err(|failure| {
         if failure.is(&SqlState::LOCK_NOT_AVAILABLE) {
-            Error::other("another run has been applying access controls to this server for more than 10 seconds")
+            Error::other(
+                "another run has been applying access controls to this server for more than 10 seconds",
+            )
         } else {
             failure.into()
         }
@@ -76,25 +78,17 @@ fn transaction(
     for (phase, of) in parts {
         let failed: Vec<bool> = drafts.iter().map(|draft| draft.failed).collect();
         let Some(draft) = drafts.get_mut(*of).filter(|draft| !draft.failed) else { continue };
-        let steps: Vec<Step> = draft
-            .steps
-            .iter()
-            .filter(|step| step.phase == *phase && step.session == at)
-            .cloned()
-            .collect();
+        let steps: Vec<Step> =
+            draft.steps.iter().filter(|step| step.phase == *phase && step.session == at).cloned().collect();
         session.execute("SAVEPOINT access_control")?;
-        match attempt(session, &steps, &failed, draft)? {
-            Some(count) => {
-                session.execute("RELEASE SAVEPOINT access_control")?;
-                *done.entry(*of).or_default() += count;
-            }
-            None => {
-                draft.failed = true;
-                session.execute("ROLLBACK TO SAVEPOINT access_control")?;
-                session.execute("RELEASE SAVEPOINT access_control")?;
-                undone(draft, *phase);
-            }
+        if let Some(count) = attempt(session, &steps, &failed, draft)? {
+            *done.entry(*of).or_default() += count;
+        } else {
+            session.execute("ROLLBACK TO SAVEPOINT access_control")?;
+            draft.failed = true;
+            undone(draft, *phase);
         }
+        session.execute("RELEASE SAVEPOINT access_control")?;
     }
     session.execute("COMMIT")?;
     for (of, count) in done {
@@ -106,12 +100,7 @@ fn transaction(
 }
 
 /// Runs the steps of one access control. None: one did not succeed, and the draft says why.
-fn attempt(
-    session: &mut Session,
-    steps: &[Step],
-    failed: &[bool],
-    draft: &mut Draft,
-) -> Result<Option<u32>> {
+fn attempt(session: &mut Session, steps: &[Step], failed: &[bool], draft: &mut Draft) -> Result<Option<u32>> {
     let mut count = 0;
     for step in steps {
         if step.needs.is_some_and(|maker| failed.get(maker).copied().unwrap_or_default()) {

@@ -55,14 +55,13 @@ pub(super) fn read(
         policies.entry(policy.mark.id.clone()).or_default().push(policy);
     }
     let mut generator = NameGenerator::new(naming::constraints(), options.prefix.as_str())?;
-    for (at, control) in desired.iter().enumerate().filter(|(_, control)| control.action == Action::Filtered) {
+    for (at, control) in desired.iter().enumerate().filter(|(_, control)| control.action == Action::Filtered)
+    {
         let standing = policies.remove(&control.id).unwrap_or_default();
         let target = table_of(control, state);
         for table in target.iter().cloned().chain(standing.iter().map(table)) {
-            if !read.tables.contains_key(&table) {
-                if let Some(row_security) = state.row_security(table.0, &table.1, &table.2)? {
-                    read.tables.insert(table, row_security);
-                }
+            if let Some(row_security) = state.row_security(table.0, &table.1, &table.2)? {
+                read.tables.insert(table, row_security);
             }
         }
         let actual = standing.first().map(|policy| policy.name.as_str());
@@ -86,9 +85,13 @@ fn table_of(control: &DesiredAccessControl, state: &State) -> Result<Table, Stri
     };
     let name = &what.object.full_name;
     if what.object.object_type != Kind::Table.name() {
-        return Err(format!("{name}: filters can be put on tables only, not on a {}", what.object.object_type));
+        return Err(format!(
+            "{name}: filters can be put on tables only, not on a {}",
+            what.object.object_type
+        ));
     }
-    let parsed = Object::parse(Kind::Table, name).ok_or(format!("{name:?} is not the full name of a table"))?;
+    let parsed =
+        Object::parse(Kind::Table, name).ok_or(format!("{name:?} is not the full name of a table"))?;
     let (database, object) = parsed;
     let session = state
         .session_of(&database)
@@ -243,7 +246,11 @@ fn drop_policy(policy: &Policy, context: &Context<'_>, draft: &mut Draft) {
             Phase::Revoke,
             policy.session,
             format!("drop policy {} on {table_name}", policy.name),
-            format!("DROP POLICY {} ON {}", identifier(&policy.name), qualified(&policy.schema, &policy.table)),
+            format!(
+                "DROP POLICY {} ON {}",
+                identifier(&policy.name),
+                qualified(&policy.schema, &policy.table)
+            ),
         )
         .destructive(),
     );

@@ -84,8 +84,7 @@ pub(crate) fn assign(
                 naming.current.as_deref() == Some(name)
                     || !cluster.roles.contains_key(name) && !taken.contains(name)
             };
-            let mut name =
-                generator.generate(&control.naming_hint, &control.name, naming.current.as_deref());
+            let mut name = generator.generate(&control.naming_hint, &control.name, naming.current.as_deref());
             // One role more than there are names in the way leaves a free one.
             for _ in 0..=cluster.roles.len() + desired.len() {
                 if free(&name) {

@@ -85,7 +85,9 @@ impl Object {
             }
         };
         let words: Vec<String> = match self.kind {
-            Kind::Column => privileges.iter().map(|word| format!("{word} ({})", identifier(&self.detail))).collect(),
+            Kind::Column => {
+                privileges.iter().map(|word| format!("{word} ({})", identifier(&self.detail))).collect()
+            }
             _ => privileges.iter().map(|&word| word.to_owned()).collect(),
         };
         format!("{} ON {on}", words.join(", "))

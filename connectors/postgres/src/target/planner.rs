@@ -75,7 +75,9 @@ impl Context<'_> {
             return Ok((naming.name.clone(), Some(*at)));
         }
         match self.cluster.roles.get(reference) {
-            Some(role) if !role.login && self.settings.covers_role(reference) => Ok((reference.to_owned(), None)),
+            Some(role) if !role.login && self.settings.covers_role(reference) => {
+                Ok((reference.to_owned(), None))
+            }
             _ => Err(format!("there is no role {reference:?} that could be a member")),
         }
     }
@@ -123,12 +125,11 @@ pub(super) fn plan(
     let mut wanted = HashMap::new();
     let mut objects = BTreeSet::new();
     for at in &role_positions {
-        if let (Some(control), Some(draft)) = (desired.get(*at), drafts.get_mut(*at)) {
-            if !control.delete && !control.locks.what {
-                let of_control = privileges::wanted(control, state, draft)?;
-                objects.extend(of_control.keys().cloned());
-                wanted.insert(*at, of_control);
-            }
+        let (Some(control), Some(draft)) = (desired.get(*at), drafts.get_mut(*at)) else { continue };
+        if !control.delete && !control.locks.what {
+            let of_control = privileges::wanted(control, state, draft)?;
+            objects.extend(of_control.keys().cloned());
+            wanted.insert(*at, of_control);
         }
     }
     let found = state.find(&objects)?;
@@ -202,7 +203,9 @@ fn plan_role(
     );
     match &naming.current {
         None if control.locks.delete && control.actual_name.is_some() => {
-            draft.warnings.push("the role is gone from the target and locked, so it is not made again".into());
+            draft
+                .warnings
+                .push("the role is gone from the target and locked, so it is not made again".into());
             return;
         }
         None => {
@@ -260,17 +263,13 @@ fn plan_removal(
         for database in &dependencies.databases {
             // An empty name is what belongs to the cluster, such as the access list of a database.
             let session = if database.is_empty() { Some(0) } else { context.session_of(database) };
-            match session {
-                Some(session) => {
-                    sessions.insert(session);
-                }
-                None => {
-                    draft.errors.push(format!(
-                        "the role has privileges in the database {database:?}, which the target does not cover"
-                    ));
-                    return keep(draft);
-                }
-            }
+            let Some(session) = session else {
+                draft.errors.push(format!(
+                    "the role has privileges in the database {database:?}, which the target does not cover"
+                ));
+                return keep(draft);
+            };
+            sessions.insert(session);
         }
         // Only somebody who is a member of the role may take everything from it. The membership goes with the role.
         let is_member = context.cluster.roles.get(context.own_role).is_some_and(|own| own.superuser)
@@ -294,7 +293,8 @@ fn plan_removal(
     }
     for (member, _) in context.cluster.members(&name) {
         let removed = &mut draft.removed_who;
-        if member.login { &mut removed.users } else { &mut removed.access_controls }.push(member.name.clone());
+        if member.login { &mut removed.users } else { &mut removed.access_controls }
+            .push(member.name.clone());
     }
     for (object, privileges) in standing.into_iter().flatten() {
         let (_, full_name) = context.place(object);
@@ -318,7 +318,8 @@ fn left_over(
     let known: BTreeSet<&str> = desired.iter().map(|control| control.id.as_str()).collect();
     let mut removals = Vec::new();
     for (id, role) in naming::marked(&state.cluster) {
-        if role.name.starts_with(&prefix) && !known.contains(id.as_str()) && settings.covers_role(&role.name) {
+        if role.name.starts_with(&prefix) && !known.contains(id.as_str()) && settings.covers_role(&role.name)
+        {
             removals.push(removal(id, &role.name, Action::Grant));
         }
     }
@@ -360,5 +361,4 @@ impl Context<'_> {
     fn session_of(&self, database: &str) -> Option<usize> {
         self.databases.iter().position(|known| known == database)
     }
-
 }

@@ -84,7 +84,9 @@ pub(super) fn complete(
     for (object, words) in wanted {
         let full_name = object.full_name(context.database(object.session));
         let Some(owner) = found.get(&object) else {
-            draft.errors.push(format!("there is no {} {full_name} that the target covers", object.kind.name()));
+            draft
+                .errors
+                .push(format!("there is no {} {full_name} that the target covers", object.kind.name()));
             continue;
         };
         if object.kind != Kind::Database {
@@ -120,8 +122,11 @@ pub(super) fn plan(wanted: &Wanted, standing: &Grants, name: &str, context: &Con
         let mut statements = vec![format!("REVOKE {} FROM {role}", object.clause(database, &words))];
         let others: BTreeSet<&String> = gone.iter().flat_map(|(_, grantors)| grantors.iter()).collect();
         for grantor in others.into_iter().filter(|grantor| **grantor != context.own_role) {
-            let granted: Vec<&str> =
-                gone.iter().filter(|(_, grantors)| grantors.contains(grantor)).map(|(word, _)| *word).collect();
+            let granted: Vec<&str> = gone
+                .iter()
+                .filter(|(_, grantors)| grantors.contains(grantor))
+                .map(|(word, _)| *word)
+                .collect();
             statements.push(format!("SET LOCAL ROLE {}", identifier(context.final_name(grantor))));
             statements.push(format!("REVOKE {} FROM {role}", object.clause(database, &granted)));
             statements.push("RESET ROLE".into());

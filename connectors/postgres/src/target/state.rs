@@ -75,11 +75,6 @@ impl State {
         })
     }
 
-    /// The database of a session.
-    pub(crate) fn database(&self, session: usize) -> &str {
-        self.sessions.get(session).map_or("", Session::database)
-    }
-
     /// The session of a database that the target covers.
     pub(crate) fn session_of(&self, database: &str) -> Option<usize> {
         let at = self.sessions.iter().position(|session| session.database() == database)?;
@@ -145,7 +140,8 @@ impl State {
             if wanted.is_empty() {
                 continue;
             }
-            let column = |part: fn(&Object) -> &str| -> Vec<&str> { wanted.iter().map(|&one| part(one)).collect() };
+            let column =
+                |part: fn(&Object) -> &str| -> Vec<&str> { wanted.iter().map(|&one| part(one)).collect() };
             let kinds: Vec<&str> = column(|object| object.kind.name());
             let (nsps, names, details) = (
                 column(|object| &object.schema),
@@ -207,7 +203,9 @@ impl State {
                 &[(&schemas, Type::OID_ARRAY), (&parent.schema, Type::TEXT)],
                 |row| {
                     let known = Kind::from_name(get(row, 0)?);
-                    if let Some((kind, word)) = known.and_then(|kind| Some((kind, kind.privilege(privilege)?))) {
+                    if let Some((kind, word)) =
+                        known.and_then(|kind| Some((kind, kind.privilege(privilege)?)))
+                    {
                         let object = Object {
                             session: at,
                             kind,

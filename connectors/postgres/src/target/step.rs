@@ -144,8 +144,5 @@ pub(crate) fn nobody() -> Who {
 
 /// An object and permissions on it.
 pub(crate) fn item(full_name: String, object_type: &str, permissions: Vec<String>) -> WhatItem {
-    WhatItem {
-        object: DataObjectReference { full_name, object_type: object_type.to_owned() },
-        permissions,
-    }
+    WhatItem { object: DataObjectReference { full_name, object_type: object_type.to_owned() }, permissions }
 }

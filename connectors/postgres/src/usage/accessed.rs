@@ -38,7 +38,8 @@ pub(super) struct Use {
 /// Whether a statement reads or writes data, going by its first word; the others change settings, transactions or
 /// definitions.
 pub(super) fn is_data_statement(statement: &str) -> bool {
-    let mut text = statement.trim_start_matches(|character: char| character.is_whitespace() || character == '(');
+    let mut text =
+        statement.trim_start_matches(|character: char| character.is_whitespace() || character == '(');
     while let Some(comment) = text.strip_prefix("/*") {
         text = comment.split_once("*/").map_or("", |(_, after)| after).trim_start();
     }
@@ -52,9 +53,8 @@ pub(super) fn relations(statement: &str) -> Result<BTreeMap<Named, Use>, String>
         return Err("the statement is too long to be taken apart".into());
     }
     let unreadable = |error: &dyn std::fmt::Display| format!("the statement cannot be parsed: {error}");
-    let tokens = Tokenizer::new(&PostgreSqlDialect {}, statement)
-        .tokenize()
-        .map_err(|error| unreadable(&error))?;
+    let tokens =
+        Tokenizer::new(&PostgreSqlDialect {}, statement).tokenize().map_err(|error| unreadable(&error))?;
     if tokens.iter().filter(|token| is_operator(token)).count() > MAX_OPERATORS {
         return Err("the statement has too many operators to be taken apart".into());
     }
@@ -74,9 +74,16 @@ fn is_operator(token: &Token) -> bool {
     match token {
         Token::Word(word) => matches!(
             word.keyword,
-            Keyword::AND | Keyword::OR | Keyword::UNION | Keyword::EXCEPT | Keyword::INTERSECT | Keyword::JOIN
+            Keyword::AND
+                | Keyword::OR
+                | Keyword::UNION
+                | Keyword::EXCEPT
+                | Keyword::INTERSECT
+                | Keyword::JOIN
         ),
-        Token::Plus | Token::Minus | Token::Mul | Token::Div | Token::StringConcat | Token::DoubleColon => true,
+        Token::Plus | Token::Minus | Token::Mul | Token::Div | Token::StringConcat | Token::DoubleColon => {
+            true
+        }
         _ => false,
     }
 }
@@ -139,10 +146,14 @@ impl Visitor for Collected {
             Statement::Update(update) => self.writes_factor(&update.table.relation),
             Statement::Delete(delete) => {
                 let (FromTable::WithFromKeyword(tables) | FromTable::WithoutKeyword(tables)) = &delete.from;
-                tables.iter().for_each(|table| self.writes_factor(&table.relation));
+                for table in tables {
+                    self.writes_factor(&table.relation);
+                }
             }
             Statement::Truncate(truncate) => {
-                truncate.table_names.iter().for_each(|table| self.writes(&table.name));
+                for table in &truncate.table_names {
+                    self.writes(&table.name);
+                }
             }
             Statement::Merge(merge) => self.writes_factor(&merge.table),
             Statement::Copy { source: CopySource::Table { table_name, .. }, to, .. } => {
@@ -191,7 +202,10 @@ mod tests {
     #[test]
     fn relations_are_read_or_written() {
         for (statement, expected) in [
-            ("SELECT * FROM Orders o JOIN sales.\"Lines\" USING (id) WHERE x IN (SELECT y FROM z)", "orders:r z:r sales.Lines:r"),
+            (
+                "SELECT * FROM Orders o JOIN sales.\"Lines\" USING (id) WHERE x IN (SELECT y FROM z)",
+                "orders:r z:r sales.Lines:r",
+            ),
             ("INSERT INTO a (x) SELECT x FROM b ON CONFLICT DO NOTHING", "a:w b:r"),
             ("INSERT INTO a SELECT * FROM a", "a:rw"),
             ("UPDATE a SET x = $1 FROM b WHERE a.id = b.id RETURNING a.id", "a:w b:r"),

@@ -71,7 +71,11 @@ fn plan(settings: &Settings, prefix: &str, desired: &[DesiredAccessControl]) -> 
     plans
 }
 
-fn apply(settings: &Settings, prefix: &str, desired: &[DesiredAccessControl]) -> Results<AccessControlFeedback> {
+fn apply(
+    settings: &Settings,
+    prefix: &str,
+    desired: &[DesiredAccessControl],
+) -> Results<AccessControlFeedback> {
     try_apply(settings, prefix, desired).unwrap()
 }
 
@@ -162,16 +166,26 @@ fn shop() -> (Server, Settings) {
 fn roles_get_their_members_and_privileges_and_lose_them() {
     let (server, settings) = shop();
     let mut desired = vec![
-        role("a1", "Sales Team", who(&["ann"], &["ID:A2", "byhand"]), vec![
-            item("table", "postgres.sales.orders", &["SELECT", "INSERT"]),
-            item("sequence", "postgres.sales.numbers", &["USAGE"]),
-            item("function", "postgres.sales.f(integer)", &["EXECUTE"]),
-        ]),
-        role("a2", "SalesLeads", who(&["bob", "We\"ird User"], &[]), vec![
-            item("column", "postgres.sales.orders.card", &["SELECT"]),
-            item("table", "postgres.\"Odd.Schema\".\"We\"\"ird (Table)\"", &["UPDATE"]),
-            item("column", "postgres.\"Odd.Schema\".\"We\"\"ird (Table)\".\"Ünï.Col\"", &["SELECT"]),
-        ]),
+        role(
+            "a1",
+            "Sales Team",
+            who(&["ann"], &["ID:A2", "byhand"]),
+            vec![
+                item("table", "postgres.sales.orders", &["SELECT", "INSERT"]),
+                item("sequence", "postgres.sales.numbers", &["USAGE"]),
+                item("function", "postgres.sales.f(integer)", &["EXECUTE"]),
+            ],
+        ),
+        role(
+            "a2",
+            "SalesLeads",
+            who(&["bob", "We\"ird User"], &[]),
+            vec![
+                item("column", "postgres.sales.orders.card", &["SELECT"]),
+                item("table", "postgres.\"Odd.Schema\".\"We\"\"ird (Table)\"", &["UPDATE"]),
+                item("column", "postgres.\"Odd.Schema\".\"We\"\"ird (Table)\".\"Ünï.Col\"", &["SELECT"]),
+            ],
+        ),
     ];
     let (plans, feedback) = converge(&server, &settings, "", &desired);
     assert!(plans.values().all(|plan| matches!(plan.change, Change::Create) && plan.errors.is_empty()));
@@ -208,36 +222,58 @@ fn roles_get_their_members_and_privileges_and_lose_them() {
     let seen = seen.unwrap();
     assert!(!seen.locks.everything);
     let members = seen.who.unwrap();
-    assert_eq!((members.users, members.access_controls), (vec!["ann".to_owned()], vec!["role:byhand".into(), "role:sales_leads".into()]));
+    assert_eq!(
+        (members.users, members.access_controls),
+        (vec!["ann".to_owned()], vec!["role:byhand".into(), "role:sales_leads".into()])
+    );
 
     // Less access, another name, another member.
-    desired[0] = role("a1", "Sales People", who(&["bob"], &["ID:a2"]), vec![
-        item("column", "postgres.sales.orders.id", &["SELECT"]),
-    ]);
+    desired[0] = role(
+        "a1",
+        "Sales People",
+        who(&["bob"], &["ID:a2"]),
+        vec![item("column", "postgres.sales.orders.id", &["SELECT"])],
+    );
     let (plans, feedback) = converge(&server, &settings, "", &desired);
     assert_eq!(feedback["a1"].actual_name, "sales_people");
-    assert_eq!((plans["a1"].removed_who.users.clone(), plans["a1"].added_who.users.clone()), (vec!["ann".to_owned()], vec!["bob".into()]));
+    assert_eq!(
+        (plans["a1"].removed_who.users.clone(), plans["a1"].added_who.users.clone()),
+        (vec!["ann".to_owned()], vec!["bob".into()])
+    );
     assert_eq!(plans["a1"].removed_who.access_controls, ["byhand"]);
     assert!(plans["a1"].operations.iter().any(|operation| operation.destructive));
     assert_eq!(plans["a2"].operations.len(), 0);
     assert_eq!(
-        server.rows("postgres", "SELECT has_table_privilege('sales_people', 'sales.orders', 'SELECT'), \
+        server.rows(
+            "postgres",
+            "SELECT has_table_privilege('sales_people', 'sales.orders', 'SELECT'), \
             has_column_privilege('sales_people', 'sales.orders', 'id', 'SELECT'), \
-            has_schema_privilege('sales_people', 'sales', 'USAGE')"),
+            has_schema_privilege('sales_people', 'sales', 'USAGE')"
+        ),
         ["f|t|t"]
     );
 
     // A privilege that moves from a table to one of its columns is lost on the column with the table's.
-    desired[0].what = vec![item("table", "postgres.sales.orders", &["SELECT"]), item("column", "postgres.sales.orders.id", &["SELECT"])];
+    desired[0].what = vec![
+        item("table", "postgres.sales.orders", &["SELECT"]),
+        item("column", "postgres.sales.orders.id", &["SELECT"]),
+    ];
     converge(&server, &settings, "", &desired);
     desired[0].what = vec![item("column", "postgres.sales.orders.id", &["SELECT"])];
     converge(&server, &settings, "", &desired);
-    assert_eq!(server.rows("postgres", "SELECT has_column_privilege('sales_people', 'sales.orders', 'id', 'SELECT')"), ["t"]);
+    assert_eq!(
+        server
+            .rows("postgres", "SELECT has_column_privilege('sales_people', 'sales.orders', 'id', 'SELECT')"),
+        ["t"]
+    );
 
     // Nothing left: the schema and the database go too.
     desired[0].what = vec![];
     converge(&server, &settings, "", &desired);
-    assert_eq!(server.rows("postgres", "SELECT has_schema_privilege('sales_people', 'sales', 'USAGE')"), ["f"]);
+    assert_eq!(
+        server.rows("postgres", "SELECT has_schema_privilege('sales_people', 'sales', 'USAGE')"),
+        ["f"]
+    );
 
     // Deleted, with everything that it had; deleting what is gone is nothing.
     for control in &mut desired {
@@ -247,7 +283,11 @@ fn roles_get_their_members_and_privileges_and_lose_them() {
     assert!(plans.values().all(|plan| matches!(plan.change, Change::Delete)));
     assert!(feedback["a1"].errors.is_empty() && feedback["a2"].operations > 0);
     assert_eq!(server.rows("postgres", "SELECT rolname FROM pg_roles WHERE rolname LIKE 'sales%'"), [""; 0]);
-    assert!(apply(&settings, "", &desired).values().all(|outcome| outcome.operations == 0 && outcome.errors.is_empty()));
+    assert!(
+        apply(&settings, "", &desired)
+            .values()
+            .all(|outcome| outcome.operations == 0 && outcome.errors.is_empty())
+    );
 }
 
 #[test]
@@ -259,11 +299,16 @@ fn one_access_control_that_fails_does_not_stop_the_others() {
         // The server refuses a circle of memberships.
         role("b2", "circle a", who(&[], &["ID:b3"]), vec![]),
         role("b3", "circle b", who(&[], &["ID:b2"]), vec![]),
-        role("b4", "half right", who(&["ann", "nobody"], &[]), vec![
-            item("table", "postgres.sales.missing", &["SELECT"]),
-            item("table", "postgres.sales.orders", &["FLY", "SELECT"]),
-            item("table", "hr.public.staff", &["SELECT"]),
-        ]),
+        role(
+            "b4",
+            "half right",
+            who(&["ann", "nobody"], &[]),
+            vec![
+                item("table", "postgres.sales.missing", &["SELECT"]),
+                item("table", "postgres.sales.orders", &["FLY", "SELECT"]),
+                item("table", "hr.public.staff", &["SELECT"]),
+            ],
+        ),
         DesiredAccessControl { action: Action::Mask, ..role("b5", "mask", who(&[], &[]), vec![]) },
         DesiredAccessControl { action: Action::Share, ..role("b6", "share", who(&[], &[]), vec![]) },
         DesiredAccessControl { action: Action::Deny, ..role("b7", "deny", who(&[], &[]), vec![]) },
@@ -283,7 +328,10 @@ fn one_access_control_that_fails_does_not_stop_the_others() {
         server.rows("postgres", "SELECT has_table_privilege('good_one', 'sales.orders', 'SELECT'), has_table_privilege('half_right', 'sales.orders', 'SELECT')"),
         ["t|t"]
     );
-    assert_eq!(server.rows("postgres", "SELECT count(*) FROM pg_auth_members WHERE roleid = 'clash'::regrole"), ["1"]);
+    assert_eq!(
+        server.rows("postgres", "SELECT count(*) FROM pg_auth_members WHERE roleid = 'clash'::regrole"),
+        ["1"]
+    );
 }
 
 #[test]
@@ -304,7 +352,10 @@ fn only_what_is_raitos_is_touched() {
     };
     let (_, feedback) = converge(&server, &settings, "", &[adopted("role:notes", "notes")]);
     assert_eq!(feedback["c2"].actual_name, "notes");
-    assert_eq!(server.rows("postgres", "SELECT shobj_description('notes'::regrole, 'pg_authid')"), ["kept by the data team"]);
+    assert_eq!(
+        server.rows("postgres", "SELECT shobj_description('notes'::regrole, 'pg_authid')"),
+        ["kept by the data team"]
+    );
 
     // Users, superusers and the server's own roles never do.
     server.sql("postgres", "CREATE ROLE almighty SUPERUSER");
@@ -339,7 +390,12 @@ fn only_what_is_raitos_is_touched() {
     assert_eq!(feedback["d1"].actual_name, "r_keep");
 
     let after = catalogue(&server);
-    let untouched = before.iter().filter(|line| !line.contains("notes") && !line.contains("sales.orders") && !line.starts_with("database") && !line.starts_with("schema"));
+    let untouched = before.iter().filter(|line| {
+        !line.contains("notes")
+            && !line.contains("sales.orders")
+            && !line.starts_with("database")
+            && !line.starts_with("schema")
+    });
     for line in untouched {
         assert!(after.contains(line), "{line} is gone");
     }
@@ -348,7 +404,12 @@ fn only_what_is_raitos_is_touched() {
 #[test]
 fn locked_parts_stay_as_they_are() {
     let (server, settings) = shop();
-    let mut control = role("e1", "locked", who(&["ann"], &["byhand"]), vec![item("table", "postgres.sales.orders", &["SELECT"])]);
+    let mut control = role(
+        "e1",
+        "locked",
+        who(&["ann"], &["byhand"]),
+        vec![item("table", "postgres.sales.orders", &["SELECT"])],
+    );
     converge(&server, &settings, "", std::slice::from_ref(&control));
     let before = catalogue(&server);
     control.who = who(&["bob"], &["notes"]);
@@ -369,10 +430,16 @@ fn locked_parts_stay_as_they_are() {
 #[test]
 fn filters_are_policies() {
     let (server, settings) = shop();
-    let reader = role("f0", "reader", who(&["ann", "bob"], &[]), vec![item("table", "postgres.sales.orders", &["SELECT"])]);
+    let reader = role(
+        "f0",
+        "reader",
+        who(&["ann", "bob"], &[]),
+        vec![item("table", "postgres.sales.orders", &["SELECT"])],
+    );
     let eu = filter("f1", "{region} = 'EU'", who(&["ann"], &[]), "postgres.sales.orders");
     let all = filter("f2", "true", who(&[], &["ID:f0"]), "postgres.sales.orders");
-    let rows = |user: &str| server.query_as(user, user, "postgres", "SELECT id FROM sales.orders ORDER BY id");
+    let rows =
+        |user: &str| server.query_as(user, user, "postgres", "SELECT id FROM sales.orders ORDER BY id");
 
     let (plans, feedback) = converge(&server, &settings, "", &[reader.clone(), eu.clone()]);
     assert_eq!(feedback["f1"].external_id.as_deref(), Some("policy:postgres.sales.orders.f1"));
@@ -398,12 +465,18 @@ fn filters_are_policies() {
     let gone = |control: &DesiredAccessControl| DesiredAccessControl { delete: true, ..control.clone() };
     converge(&server, &settings, "", &[reader.clone(), us.clone(), gone(&all)]);
     apply(&settings, "", &[gone(&us)]);
-    assert_eq!(server.rows("postgres", "SELECT relrowsecurity FROM pg_class WHERE relname = 'orders'"), ["t"]);
+    assert_eq!(
+        server.rows("postgres", "SELECT relrowsecurity FROM pg_class WHERE relname = 'orders'"),
+        ["t"]
+    );
     converge(&server, &settings, "", &[reader.clone(), us.clone()]);
     server.sql("postgres", "DROP POLICY foreign_one ON sales.orders");
     let feedback = apply(&settings, "", &[reader, gone(&us)]);
     assert_eq!(feedback["f1"].warnings.len(), 1);
-    assert_eq!(server.rows("postgres", "SELECT relrowsecurity FROM pg_class WHERE relname = 'orders'"), ["f"]);
+    assert_eq!(
+        server.rows("postgres", "SELECT relrowsecurity FROM pg_class WHERE relname = 'orders'"),
+        ["f"]
+    );
     assert_eq!(rows("bob"), ["1", "2"]);
 }
 
@@ -413,12 +486,17 @@ fn several_databases_are_changed_and_cleaned() {
     server.sql("postgres", "CREATE DATABASE \"H.R\"");
     server.sql("H.R", "CREATE TABLE staff (id int)");
     let settings = server.settings(&[("pg-databases", "postgres,H.R")]);
-    let mut control = role("g1", "both", who(&["ann"], &[]), vec![
-        item("table", "postgres.sales.orders", &["SELECT"]),
-        item("table", "\"H.R\".public.staff", &["SELECT", "DELETE"]),
-        // On a schema: everything in it that knows the privilege.
-        item("schema", "postgres.sales", &["UPDATE"]),
-    ]);
+    let mut control = role(
+        "g1",
+        "both",
+        who(&["ann"], &[]),
+        vec![
+            item("table", "postgres.sales.orders", &["SELECT"]),
+            item("table", "\"H.R\".public.staff", &["SELECT", "DELETE"]),
+            // On a schema: everything in it that knows the privilege.
+            item("schema", "postgres.sales", &["UPDATE"]),
+        ],
+    );
     let (plans, _) = converge(&server, &settings, "", std::slice::from_ref(&control));
     assert!(plans["g1"].errors.is_empty());
     let privileges = "SELECT has_table_privilege('both', 'staff', 'DELETE')";
@@ -456,12 +534,22 @@ fn the_least_rights_are_enough() {
     converge(&server, &settings, "", &desired);
     assert_eq!(server.query_as("ann", "ann", "postgres", "SELECT id FROM sales.orders"), ["2"]);
     // What it may not do is said, and the rest is done.
-    desired.push(role("h3", "other", who(&["bob"], &[]), vec![item("table", "postgres.\"Odd.Schema\".\"We\"\"ird (Table)\"", &["SELECT"])]));
+    desired.push(role(
+        "h3",
+        "other",
+        who(&["bob"], &[]),
+        vec![item("table", "postgres.\"Odd.Schema\".\"We\"\"ird (Table)\"", &["SELECT"])],
+    ));
     let feedback = apply(&settings, "", &desired);
     assert!(feedback["h3"].errors[0].contains("42501"), "{:?}", feedback["h3"].errors);
-    desired.iter_mut().for_each(|control| control.delete = true);
+    for control in &mut desired {
+        control.delete = true;
+    }
     assert!(apply(&settings, "", &desired).values().all(|outcome| outcome.errors.is_empty()));
-    assert_eq!(server.rows("postgres", "SELECT count(*) FROM pg_roles WHERE rolname IN ('team', 'other')"), ["0"]);
+    assert_eq!(
+        server.rows("postgres", "SELECT count(*) FROM pg_roles WHERE rolname IN ('team', 'other')"),
+        ["0"]
+    );
 }
 
 #[test]
@@ -469,9 +557,15 @@ fn a_grant_of_somebody_else_is_taken_back_too() {
     let (server, settings) = shop();
     let control = role("i1", "team", who(&[], &[]), vec![]);
     converge(&server, &settings, "", std::slice::from_ref(&control));
-    server.sql("postgres", "GRANT USAGE ON SCHEMA sales TO ann; GRANT SELECT ON sales.orders TO ann WITH GRANT OPTION");
+    server.sql(
+        "postgres",
+        "GRANT USAGE ON SCHEMA sales TO ann; GRANT SELECT ON sales.orders TO ann WITH GRANT OPTION",
+    );
     server.query_as("ann", "ann", "postgres", "GRANT SELECT ON sales.orders TO team");
     let (plans, _) = converge(&server, &settings, "", &[control]);
     assert_eq!(plans["i1"].operations.len(), 1);
-    assert_eq!(server.rows("postgres", "SELECT has_table_privilege('team', 'sales.orders', 'SELECT')"), ["f"]);
+    assert_eq!(
+        server.rows("postgres", "SELECT has_table_privilege('team', 'sales.orders', 'SELECT')"),
+        ["f"]
+    );
 }

@@ -85,7 +85,12 @@ fn users_are_the_roles_that_can_log_in() {
     assert_eq!(users[0].email, "");
     assert_eq!(users[3].is_machine, Some(true));
     assert_eq!(users[0].is_machine, Some(false));
-    assert!(users[3].tags.iter().any(|tag| tag.key == "password-valid-until" && tag.value.starts_with("2001-01-01")));
+    assert!(
+        users[3]
+            .tags
+            .iter()
+            .any(|tag| tag.key == "password-valid-until" && tag.value.starts_with("2001-01-01"))
+    );
     assert!(users[2].tags.iter().any(|tag| tag.key == "superuser"));
 }
 
@@ -116,7 +121,11 @@ fn objects_come_with_their_types_parents_and_comments() {
     ] {
         assert!(present.contains(expected), "{expected} is missing among {present:#?}");
     }
-    assert!(!present.iter().any(|name| name.contains("scratch") || name.contains("pg_catalog") || name.contains("gone")));
+    assert!(
+        !present
+            .iter()
+            .any(|name| name.contains("scratch") || name.contains("pg_catalog") || name.contains("gone"))
+    );
     let ids: BTreeSet<&str> = objects.iter().map(|object| object.external_id.as_str()).collect();
     assert_eq!(ids.len(), objects.len());
     let types: BTreeSet<String> =
@@ -159,7 +168,10 @@ fn access_controls_say_who_may_do_what() {
 
     let reader = &controls["role:reader"];
     let who = reader.who.as_ref().unwrap();
-    assert_eq!((who.users.clone(), who.access_controls.clone()), (vec!["bob@example.com".to_owned()], vec!["role:analyst".to_owned()]));
+    assert_eq!(
+        (who.users.clone(), who.access_controls.clone()),
+        (vec!["bob@example.com".to_owned()], vec!["role:analyst".to_owned()])
+    );
     assert_eq!(
         what(reader),
         set([
@@ -189,7 +201,10 @@ fn access_controls_say_who_may_do_what() {
     let odd = &controls["role:We\"ird Role.x"];
     assert_eq!(what(odd), set(["table postgres.\"Odd.Schema\".\"We\"\"ird (Table)\": INSERT SELECT"]));
     let owner = &controls["role:owner_role"];
-    assert_eq!(what(owner), set(["schema postgres.sales: OWNERSHIP", "table postgres.sales.orders: OWNERSHIP"]));
+    assert_eq!(
+        what(owner),
+        set(["schema postgres.sales: OWNERSHIP", "table postgres.sales.orders: OWNERSHIP"])
+    );
     assert!(owner.locks.delete.is_some());
     assert!(controls["role:almighty"].locks.everything);
     let predefined = &controls["role:pg_read_all_stats"];
@@ -202,7 +217,10 @@ fn access_controls_say_who_may_do_what() {
     let everybody = &controls["grants:PUBLIC"];
     assert!(what(everybody).contains("function postgres.sales.total(integer, text): EXECUTE"));
     assert!(what(everybody).contains("database hr: CONNECT TEMPORARY"));
-    assert_eq!(everybody.who.as_ref().unwrap().users, ["ann", "bob@example.com", "lead", "postgres", "svc_etl"]);
+    assert_eq!(
+        everybody.who.as_ref().unwrap().users,
+        ["ann", "bob@example.com", "lead", "postgres", "svc_etl"]
+    );
 
     let future = &controls["default:postgres.owner_role.sales.TABLES.reader"];
     assert_eq!(what(future), set(["schema postgres.sales: SELECT ON FUTURE TABLES"]));
@@ -247,9 +265,7 @@ fn usage_tells_who_read_and_wrote_what_and_stays_the_same() {
     let of = |text: &str| first.iter().find(|statement| statement.query.contains(text)).unwrap();
     let touched = |statement: &Statement| -> BTreeSet<String> {
         let accessed = statement.accessed.iter();
-        accessed
-            .map(|one| format!("{} {:?}", one.object.full_name, one.permission.unwrap()))
-            .collect()
+        accessed.map(|one| format!("{} {:?}", one.object.full_name, one.permission.unwrap())).collect()
     };
     let select = of("SELECT region");
     assert_eq!((select.user.as_str(), select.error.as_str(), select.success), ("ann", "", true));
@@ -258,7 +274,10 @@ fn usage_tells_who_read_and_wrote_what_and_stays_the_same() {
     let insert = of("INSERT INTO plain");
     assert_eq!(
         touched(insert),
-        set(["postgres.public.plain GlobalPermission::Write", "postgres.sales.orders GlobalPermission::Read"])
+        set([
+            "postgres.public.plain GlobalPermission::Write",
+            "postgres.sales.orders GlobalPermission::Read"
+        ])
     );
     assert_eq!(touched(of("FROM staff")), set(["hr.public.staff GlobalPermission::Read"]));
     assert_eq!(first.len(), 3, "{first:#?}");

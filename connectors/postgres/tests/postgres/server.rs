@@ -36,7 +36,13 @@ impl Server {
         }
         let data = path.join("data");
         server.run("initdb", |command| {
-            command.args(["--username=postgres", "--auth=scram-sha-256", "--encoding=UTF8", "--locale=C", "--no-sync"]);
+            command.args([
+                "--username=postgres",
+                "--auth=scram-sha-256",
+                "--encoding=UTF8",
+                "--locale=C",
+                "--no-sync",
+            ]);
             command.arg("--pwfile").arg(path.join("password")).arg("--pgdata").arg(&data);
         });
         let settings = format!(
@@ -79,7 +85,7 @@ impl Server {
             ("pg-password", PASSWORD),
             ("pg-tls-mode", "disable"),
         ];
-        Parameters::from_iter(base.into_iter().chain(more.iter().copied()))
+        base.into_iter().chain(more.iter().copied()).collect()
     }
 
     /// Runs statements as the superuser, outside of the connector.
@@ -125,7 +131,11 @@ impl Drop for Server {
     fn drop(&mut self) {
         let mut command = Command::new(self.programs.join("pg_ctl"));
         command.args(["stop", "--mode=immediate", "--pgdata"]).arg(self.folder.path().join("data"));
-        command.current_dir(self.folder.path()).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        command
+            .current_dir(self.folder.path())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
         if let Some((user, group)) = unprivileged() {
             command.uid(user).gid(group);
         }
@@ -136,14 +146,16 @@ impl Drop for Server {
 /// The folder with the server's programs.
 fn programs() -> PathBuf {
     let named = env::var_os("RAITO_TEST_PG_BIN").map(PathBuf::from);
-    let on_path = env::var_os("PATH").map(|path| env::split_paths(&path).collect::<Vec<_>>()).unwrap_or_default();
+    let on_path =
+        env::var_os("PATH").map(|path| env::split_paths(&path).collect::<Vec<_>>()).unwrap_or_default();
     let mut debian: Vec<PathBuf> = fs::read_dir("/usr/lib/postgresql")
         .map(|folders| folders.flatten().map(|folder| folder.path().join("bin")).collect())
         .unwrap_or_default();
     debian.sort();
-    let found = named.into_iter().chain(on_path).chain(debian.into_iter().rev()).find(|folder| {
-        ["initdb", "pg_ctl", "postgres"].iter().all(|program| folder.join(program).is_file())
-    });
+    let found =
+        named.into_iter().chain(on_path).chain(debian.into_iter().rev()).find(|folder| {
+            ["initdb", "pg_ctl", "postgres"].iter().all(|program| folder.join(program).is_file())
+        });
     let Some(found) = found else {
         panic!(
             "these tests need PostgreSQL's server programs (Debian: the package postgresql): put their folder into \
