@@ -29,7 +29,7 @@ use serde::Serialize;
 
 use crate::cloud_client::CloudError;
 use crate::config::ConfigErrors;
-use crate::config::sandbox::SandboxSettings;
+use crate::config::sandbox::{NetworkGrant, SandboxSettings};
 use crate::connector::LoadError;
 use crate::contract::types;
 use crate::sandbox::network::DenialReason;
@@ -105,6 +105,14 @@ impl Failure {
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
+    }
+
+    /// How people are told: a line for each thing that is wrong, and one for the hint.
+    pub fn report(&self, target: Option<&str>) -> String {
+        let place = target.map(|target| format!("{target}: ")).unwrap_or_default();
+        let mut lines: Vec<_> = self.message.lines().map(|line| format!("error: {place}{line}")).collect();
+        lines.extend(self.hint.iter().map(|hint| format!("  hint: {hint}")));
+        lines.join("\n")
     }
 
     /// A fault of this program or of the machine.
@@ -243,7 +251,8 @@ impl CallContext<'_> {
             }
             DenialReason::Address { address, class } => {
                 failure(format!("denied: {asked} leads to {address}, which is {class}")).hint(format!(
-                    "if that is right, grant it as private: `- {{ host: \"{asked}:PORT\", private: true }}`"
+                    "if that is right, grant it as private: `- {{ host: \"{}\", private: true }}`",
+                    self.with_port(&asked)
                 ))
             }
             DenialReason::Never => failure(format!("denied: {asked}")).hint("no grant can open this"),
@@ -255,18 +264,24 @@ impl CallContext<'_> {
     }
 
     fn add_grant(&self, grant: &str) -> String {
-        // A look-up knows no port; the connector's own description usually does.
-        let known = grant.strip_suffix(":PORT").and_then(|host| {
-            self.wanted_grants
-                .iter()
-                .find(|wanted| wanted.rsplit_once(':').is_some_and(|(name, _)| name == host))
-        });
-        let grant = known.map_or(grant, String::as_str);
+        let grant = match grant.strip_suffix(":PORT") {
+            Some(host) => self.with_port(host),
+            None => grant.to_owned(),
+        };
         match self.sandbox.line {
             Some(line) => {
                 format!("if it may, add `- \"{grant}\"` to `network` of the sandbox block in line {line}")
             }
             None => format!("if it may, add to the target: `sandbox: {{ network: [\"{grant}\"] }}`"),
+        }
+    }
+
+    /// A host as a grant. A look-up knows no port; the connector's own description usually does.
+    fn with_port(&self, host: &str) -> String {
+        let mut wanted = self.wanted_grants.iter().filter_map(|wanted| NetworkGrant::parse(wanted).ok());
+        match wanted.find(|wanted| wanted.matches(host, wanted.port)) {
+            Some(wanted) => format!("{host}:{}", wanted.port),
+            None => format!("{host}:PORT"),
         }
     }
 

@@ -1,7 +1,8 @@
 //! Structured log lines, one per event: `<time> [<LEVEL>] <source>: <message>: key=value`.
 //!
 //! They go to standard error with `--log-output`, and are appended to the file of `--log-file`. The level is
-//! information, or debug with `--debug`; libraries speak from warnings on.
+//! information, or debug with `--debug`; libraries speak from warnings on. An event is one line whatever is in it:
+//! control characters are escaped.
 
 use std::fmt::{self, Write as _};
 use std::fs::OpenOptions;
@@ -80,7 +81,14 @@ where
         };
         let mut fields = Fields::default();
         event.record(&mut fields);
-        write!(writer, "{time} [{level}] {}: {}", event.metadata().target(), fields.message)?;
+        write!(writer, "{time} [{level}] {}: ", event.metadata().target())?;
+        for character in fields.message.chars() {
+            if character.is_control() {
+                write!(writer, "{}", character.escape_default())?;
+            } else {
+                writer.write_char(character)?;
+            }
+        }
         if !fields.others.is_empty() {
             write!(writer, ":{}", fields.others)?;
         }

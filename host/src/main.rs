@@ -54,14 +54,14 @@ async fn run(cli: &Cli, format: Format) -> ExitCode {
         display.warning(&warning.to_string());
     }
     let summary = raito::run::run(&settings, &display).await;
+    if let Some(failure) = &summary.failure {
+        display.failure(None, failure);
+    }
     display.finish();
     print(&match format {
         Format::Text => text(&summary),
         Format::Json => json(&summary),
     });
-    if let Some(failure) = &summary.failure {
-        fail(failure);
-    }
     ExitCode::from(summary.exit_code())
 }
 
@@ -158,10 +158,7 @@ fn outcome(result: Result<(), Failure>) -> ExitCode {
 }
 
 fn fail(failure: &Failure) -> ExitCode {
-    tell(&format!("error: {failure}"));
-    if let Some(hint) = &failure.hint {
-        tell(&format!("  hint: {hint}"));
-    }
+    tell(&failure.report(None));
     ExitCode::from(failure.kind.exit_code())
 }
 

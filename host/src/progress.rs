@@ -2,7 +2,8 @@
 //!
 //! On a terminal: one moving line with what is being done, the count, the rate and the time, and a line that
 //! stays for each step that ended. Without a terminal, in CI or with `NO_COLOR`-minded tools: plain lines, one when a
-//! step starts and ends and one every [`PLAIN`] while it lasts. With `--log-output` the log takes their place.
+//! step ends and one every [`PLAIN`] while it lasts. With `--log-output` the log takes their place. Lines that stay go
+//! into the log too, so that a log file tells the whole story.
 
 use std::io::IsTerminal;
 use std::sync::Arc;
@@ -10,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use crate::failure::Failure;
 use crate::sinks::Progress;
 use crate::summary::thousands;
 
@@ -51,19 +53,35 @@ impl Display {
 
     /// A line that stays.
     pub fn line(&self, text: &str) {
+        tracing::info!(target: "raito", "{text}");
+        self.print(text);
+    }
+
+    /// A warning: a line that stays.
+    pub fn warning(&self, text: &str) {
+        tracing::warn!(target: "raito", "{text}");
+        self.print(&format!("warning: {text}"));
+    }
+
+    /// A warning of a target's connector, which the log has had from the connector itself.
+    pub fn connector_warning(&self, target: &str, text: &str) {
+        self.print(&format!("warning: {target}: {text}"));
+    }
+
+    /// A failure with its hint: of a target, or of the run.
+    pub fn failure(&self, target: Option<&str>, failure: &Failure) {
+        let place = target.map(|target| format!("{target}: ")).unwrap_or_default();
+        let (code, hint) = (failure.kind.exit_code(), failure.hint.as_deref());
+        tracing::error!(target: "raito", code, hint, "{place}{failure}");
+        self.print(&failure.report(target));
+    }
+
+    /// Shows a text, unless the log is shown instead.
+    fn print(&self, text: &str) {
         match &self.mode {
             Mode::Terminal(bar) => bar.suspend(|| print_line(text)),
             Mode::Plain => print_line(text),
-            Mode::Log => tracing::info!("{text}"),
-        }
-    }
-
-    /// A warning: a line that stays in every form.
-    pub fn warning(&self, text: &str) {
-        match &self.mode {
-            Mode::Terminal(bar) => bar.suspend(|| print_line(&format!("warning: {text}"))),
-            Mode::Plain => print_line(&format!("warning: {text}")),
-            Mode::Log => tracing::warn!("{text}"),
+            Mode::Log => {}
         }
     }
 

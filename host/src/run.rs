@@ -73,7 +73,7 @@ async fn run_targets(
             let summary =
                 target::run(settings, target, &sandbox, &cloud, &mut version_checked, display).await;
             if let Some(failure) = &summary.failure {
-                display.line(&report(&summary.target, failure));
+                display.failure(Some(&summary.target), failure);
             }
             done.push(summary);
         }
@@ -90,12 +90,6 @@ async fn run_targets(
     .await;
     cloud.close().await;
     outcome
-}
-
-/// One line for a failure and one for its hint.
-pub fn report(target: &str, failure: &Failure) -> String {
-    let hint = failure.hint.as_ref().map(|hint| format!("\n  hint: {hint}")).unwrap_or_default();
-    format!("error: {target}: {failure}{hint}")
 }
 
 /// Tells what the cloud says about this version; refuses to go on where the cloud does.

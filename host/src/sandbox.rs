@@ -9,6 +9,7 @@
 //! | TCP | [`network`] | `network` |
 //! | TLS | [`tls`] | `network` (the server name), `ca-file` |
 //! | HTTP | [`http`] | `network`, `ca-file` |
+//! | UDP | [`udp`] | nothing |
 //! | files | [`instance`] | `filesystem` |
 //! | parameters | [`instance`] | the target's keys |
 //! | log, standard output and error | [`log`] | always, as text |
@@ -26,6 +27,7 @@ mod log;
 mod lookup;
 pub mod network;
 mod tls;
+mod udp;
 
 pub use engine::{CacheLocation, Sandbox};
 pub use instance::{CallError, Grants, Instance, State};

@@ -131,6 +131,4 @@ impl DataUsage for File {
     }
 }
 
-// The names of a component's exports are not symbols that a native linker accepts.
-#[cfg(target_family = "wasm")]
 raito_connector::export!(File: identity_store, data_source, access, data_usage);

@@ -10,7 +10,7 @@ use futures::StreamExt as _;
 use reqwest::header::{CONTENT_LENGTH, HOST, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Body, Method};
 use serde_json::{Map, Value};
-use tokio::fs::File;
+use tokio::fs::{File, OpenOptions};
 use tokio::io::{AsyncWriteExt as _, BufWriter};
 use url::Url;
 
@@ -68,7 +68,7 @@ impl CloudClient {
         })?;
         let response = success(what, send(what, self.bare(Method::GET, url)).await?).await?;
         let failed = |error: std::io::Error| file_error("write", to, &error);
-        let mut file = BufWriter::new(File::create(to).await.map_err(failed)?);
+        let mut file = BufWriter::new(create(to).await.map_err(failed)?);
         let mut stream = response.bytes_stream();
         let mut length = 0;
         while let Some(chunk) = stream.next().await {
@@ -136,6 +136,15 @@ impl CloudClient {
         success(WHAT, send(WHAT, request).await?).await?;
         Ok(())
     }
+}
+
+/// A file that its owner alone may read: it says who has access to what.
+async fn create(path: &Path) -> std::io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    options.mode(0o600);
+    options.open(path).await
 }
 
 fn file_error(action: &'static str, path: &Path, error: &std::io::Error) -> CloudError {

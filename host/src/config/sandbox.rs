@@ -95,9 +95,9 @@ impl Default for SandboxSettings {
 }
 
 /// Reads the block of a target.
-pub(super) fn from_node(node: &Node, base: &Path, errors: &mut ConfigErrors) -> SandboxSettings {
-    let mut reader = Reader { base, errors, settings: SandboxSettings::default() };
-    reader.settings.line = node.origin.line();
+pub(super) fn from_entry(entry: &Entry, base: &Path, errors: &mut ConfigErrors) -> SandboxSettings {
+    let (node, line) = (&entry.value, entry.origin.line());
+    let mut reader = Reader { base, errors, settings: SandboxSettings { line, ..SandboxSettings::default() } };
     match &node.value {
         Value::Null => {}
         Value::Map(entries) => entries.iter().for_each(|entry| reader.entry(entry)),
@@ -326,7 +326,7 @@ mod tests {
     fn read(text: &str) -> Result<SandboxSettings, ConfigErrors> {
         let entries = document::parse(PathBuf::from("raito.yml"), text)?;
         let mut errors = ConfigErrors::default();
-        let settings = from_node(&entries[0].value, Path::new("/conf"), &mut errors);
+        let settings = from_entry(&entries[0], Path::new("/conf"), &mut errors);
         errors.or(settings)
     }
 
@@ -338,7 +338,7 @@ mod tests {
              memory: 1GiB\n  timeout: 30m\n  ca-file: ca.pem\n",
         )
         .unwrap();
-        assert_eq!(settings.network.len(), 2);
+        assert_eq!((settings.network.len(), settings.line), (2, Some(1)));
         assert_eq!((settings.network[0].line, settings.network[0].private), (Some(3), false));
         assert_eq!((settings.network[1].line, settings.network[1].private), (Some(4), true));
         assert_eq!(

@@ -87,7 +87,7 @@ impl Reader<'_> {
             None => None,
         };
         let sandbox = match source.entry("sandbox") {
-            Some(entry) => sandbox::from_node(&entry.value, self.base, &mut source.errors),
+            Some(entry) => sandbox::from_entry(entry, self.base, &mut source.errors),
             None => sandbox::SandboxSettings::default(),
         };
         let domain_origin = source.entry("domain").map(|entry| entry.value.origin.clone());

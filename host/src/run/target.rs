@@ -131,7 +131,7 @@ async fn prepare<'a>(
     let log = ConnectorLog::new(&target.name, secrets);
     let wanted_grants = parameters::wanted_grants(&info, &given);
     let grants = Grants::new(target.sandbox.clone(), given.into_iter().collect(), log.clone())
-        .map_err(|why| Failure::new(FailureKind::Configuration, why))?;
+        .map_err(|why| Failure::new(FailureKind::Configuration, why).hint("correct `sandbox: ca-file:` of the target"))?;
     let files = Files::new(target, &settings.base_dir).map_err(|error| {
         Failure::unexpected(format!("no folder for temporary files can be made: {error}"))
     })?;

@@ -75,7 +75,7 @@ impl<'a> Task<'a> {
     pub(super) async fn event(&self, status: Status, errors: &[String], result: &[TaskResult]) {
         let warnings = self.target.log.take_warnings();
         for warning in &warnings {
-            self.target.display.warning(&format!("{}: {warning}", self.target.settings.name));
+            self.target.display.connector_warning(&self.target.settings.name, warning);
         }
         let event = TaskEvent { job_type: self.job_type, status, errors, warnings: &warnings, result };
         if let Err(error) = self.target.client.add_task_event(&self.target.job, &event).await {

@@ -118,6 +118,7 @@ fn linker(engine: &Engine) -> Result<Linker<State>> {
     )?;
     wasmtime_wasi_config::add_to_linker(&mut linker, State::config)?;
     super::lookup::add_to_linker(&mut linker)?;
+    super::udp::add_to_linker(&mut linker)?;
     super::log::add_to_linker(&mut linker)?;
     contract::identities::add_to_linker::<_, HasTable>(&mut linker, State::table)?;
     contract::data_objects::add_to_linker::<_, HasTable>(&mut linker, State::table)?;

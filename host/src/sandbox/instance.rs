@@ -90,6 +90,8 @@ impl State {
         let mut wasi = WasiCtx::builder();
         wasi.stdout(Output(grants.log.clone()))
             .stderr(Output(grants.log.clone()))
+            // Off unless said otherwise; what a socket then reaches is for the check below.
+            .allow_tcp(true)
             .allow_udp(false)
             .allow_ip_name_lookup(false);
         wasi.socket_addr_check({

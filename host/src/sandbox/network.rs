@@ -69,10 +69,13 @@ impl NetworkGate {
         lock(&self.denials).clone()
     }
 
-    /// The canonical form of a host that a grant names, on whatever port.
+    /// The canonical form of a host that may be looked up: a name that a grant names on whatever port, or an
+    /// address, which says nothing that the connector did not know. A socket that goes there is judged with its
+    /// port.
     pub(super) fn granted_host(&self, host: &str) -> Option<HostPattern> {
         if let Some(canonical) = canonical(host)
-            && self.grants.iter().any(|grant| grant.matches(host, grant.port))
+            && (matches!(canonical, HostPattern::Ip(_))
+                || self.grants.iter().any(|grant| grant.matches(host, grant.port)))
         {
             return Some(canonical);
         }
@@ -93,20 +96,19 @@ impl NetworkGate {
 
     /// Looks a granted host up and remembers its addresses. The outer `None` says that all of them are denied.
     pub(super) async fn resolve(&self, host: &HostPattern) -> std::io::Result<Option<Vec<IpAddr>>> {
-        let (name, addresses) = match host {
-            HostPattern::Ip(address) => (address.to_string(), vec![*address]),
-            HostPattern::Exact(name) | HostPattern::Wildcard(name) => {
-                let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
-                (name.clone(), found.map(|address| address.ip().to_canonical()).collect())
-            }
+        let name = match host {
+            HostPattern::Ip(address) => return Ok(Some(vec![*address])),
+            HostPattern::Exact(name) | HostPattern::Wildcard(name) => name,
         };
+        let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
+        let addresses = found.map(|address| address.ip().to_canonical());
         let mut allowed = Vec::new();
         let mut refused = None;
         for address in addresses {
             let classes = self
                 .grants
                 .iter()
-                .filter(|grant| grant.matches(&name, grant.port))
+                .filter(|grant| grant.matches(name, grant.port))
                 .map(|grant| forbidden_ip(address, grant));
             match classes.min() {
                 Some(None) if !allowed.contains(&address) => allowed.push(address),
@@ -117,7 +119,7 @@ impl NetworkGate {
         if allowed.is_empty()
             && let Some(reason) = refused
         {
-            self.deny(name, reason);
+            self.deny(name.clone(), reason);
             return Ok(None);
         }
         let until = Instant::now() + MEMORY;
@@ -134,8 +136,12 @@ impl NetworkGate {
             // Comes before every connect; a socket that is only bound reaches nothing and cannot be reached.
             SocketAddrUse::TcpBind if address.ip().is_unspecified() && address.port() == 0 => true,
             SocketAddrUse::TcpConnect => self.allows_connect(address),
-            _ => {
-                self.deny(format!("{purpose:?} on {address}"), DenialReason::Never);
+            SocketAddrUse::TcpBind | SocketAddrUse::TcpListen | SocketAddrUse::TcpAccept => {
+                self.deny("listening for connections".into(), DenialReason::Never);
+                false
+            }
+            SocketAddrUse::UdpBind | SocketAddrUse::UdpSend | SocketAddrUse::UdpReceive => {
+                self.deny("a UDP socket".into(), DenialReason::Never);
                 false
             }
         }

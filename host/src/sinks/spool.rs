@@ -267,9 +267,9 @@ mod tests {
     #[test]
     fn a_limit_splits_and_an_item_larger_than_it_stands_alone() {
         assert_eq!(contents(Layout::usage(1000), &["a"]), ["x_0.json: [\n\"a\"\n]"]);
-        // "[", line feed and item make 7 bytes; item, separator and the next item's 5 bytes exceed 14.
+        // "[", line feed and item make 7 bytes; with the next item's 5 and 2 more they exceed 13.
         assert_eq!(
-            contents(Layout::usage(14), &["aaa", "bbb", "c"]),
+            contents(Layout::usage(13), &["aaa", "bbb", "c"]),
             ["x_0.json: [\n\"aaa\"\n]", "x_1.json: [\n\"bbb\",\n\"c\"\n]"]
         );
         assert_eq!(contents(Layout::usage(3), &["aaa"]), ["x_0.json: [\n]", "x_1.json: [\n\"aaa\"\n]"]);

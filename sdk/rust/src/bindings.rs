@@ -4,13 +4,7 @@
 //! exports exactly the interfaces that it implements; all of them share the types of [`imports`]. The macros
 //! that `wit-bindgen` makes for the exports are called by [`export!`](crate::export) alone.
 #![expect(missing_docs, reason = "generated from the contract, which documents every item")]
-#![expect(
-    clippy::all,
-    clippy::pedantic,
-    clippy::allow_attributes,
-    clippy::allow_attributes_without_reason,
-    reason = "generated code"
-)]
+#![expect(clippy::pedantic, reason = "generated code")]
 
 /// What the host offers to connectors.
 pub mod imports {

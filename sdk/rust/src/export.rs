@@ -34,10 +34,52 @@ use crate::{
 macro_rules! export {
     ($connector:ty: $($interface:ident),* $(,)?) => {
         #[doc(hidden)]
+        #[cfg(target_family = "wasm")]
         type RaitoConnectorExport = $crate::Adapter<$connector>;
+        #[cfg(target_family = "wasm")]
         $crate::bindings::info::export!(RaitoConnectorExport with_types_in $crate::bindings::info);
-        $($crate::bindings::$interface::export!(RaitoConnectorExport with_types_in $crate::bindings::$interface);)*
+        $(
+            #[cfg(target_family = "wasm")]
+            $crate::bindings::$interface::export!(RaitoConnectorExport with_types_in $crate::bindings::$interface);
+        )*
+        // Elsewhere, as in unit tests, there is nothing to export to; the traits are checked all the same.
+        #[cfg(not(target_family = "wasm"))]
+        const _: () = {
+            const fn implemented<C: $crate::Connector>() {}
+            implemented::<$connector>();
+            $(<$crate::Adapter<$connector> as $crate::Exported<$crate::exported::$interface>>::CHECKED;)*
+        };
     };
+}
+
+/// Says that a connector implements the trait behind a name in [`export!`].
+#[doc(hidden)]
+pub trait Exported<Interface> {
+    /// Nothing; naming it is the check.
+    const CHECKED: () = ();
+}
+
+/// The names in [`export!`] as types.
+#[doc(hidden)]
+pub mod exported {
+    #![expect(non_camel_case_types, reason = "they are the names of the modules")]
+    macro_rules! names {
+        ($($name:ident: $interface:ident),*) => {
+            $(
+                pub struct $name;
+                impl<C: crate::$interface> super::Exported<$name> for super::Adapter<C> {}
+            )*
+        };
+    }
+    names!(
+        identity_store: IdentityStore,
+        data_source: DataSource,
+        access: Access,
+        data_usage: DataUsage,
+        tags: Tags,
+        data_object_enricher: DataObjectEnricher,
+        resource_provider: ResourceProvider
+    );
 }
 
 /// Carries the traits of a connector over to the generated ones.

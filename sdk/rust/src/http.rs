@@ -23,7 +23,7 @@ pub use wstd::http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Respon
 use crate::{Error, Result};
 
 /// Time for the connection to stand, and for the first byte of the answer.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Sends a request and reads the whole answer, whatever its status.
 ///

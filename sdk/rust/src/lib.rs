@@ -112,7 +112,7 @@ pub use crate::bindings::{
 };
 pub use crate::error::Result;
 #[doc(hidden)]
-pub use crate::export::Adapter;
+pub use crate::export::{Adapter, Exported, exported};
 pub use crate::interfaces::{
     Access, Connector, DataObjectEnricher, DataSource, DataUsage, IdentityStore, ResourceProvider, Tags,
 };

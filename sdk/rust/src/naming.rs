@@ -102,9 +102,9 @@ fn camel_case(text: &str) -> String {
     for character in text.trim().chars() {
         if character.is_alphabetic() {
             if raise {
-                camel.extend(character.to_uppercase())
+                camel.extend(character.to_uppercase());
             } else {
-                camel.push(character)
+                camel.push(character);
             }
             raise = false;
         } else {

@@ -34,7 +34,7 @@ fn user(external_id: &str) -> User {
     }
 }
 
-#[expect(clippy::only_used_in_recursion, reason = "the recursion is the point")]
+#[expect(unconditional_recursion, reason = "it is the fault")]
 fn recurse(depth: u64) -> u64 {
     std::hint::black_box(recurse(std::hint::black_box(depth) + 1)) + 1
 }
@@ -49,7 +49,7 @@ impl IdentityStore for Broken {
         })
     }
 
-    #[expect(clippy::panic, reason = "one of the faults")]
+    #[expect(clippy::panic, clippy::print_stdout, reason = "some of the faults")]
     fn sync(&mut self, users: &mut Users<'_>, groups: &mut Groups<'_>) -> Result<()> {
         users.push(user("good"))?;
         match self.fault.as_str() {
@@ -57,7 +57,7 @@ impl IdentityStore for Broken {
                 std::hint::black_box(0);
             },
             "endless-sleep" => loop {
-                std::thread::sleep(std::time::Duration::from_secs(3600));
+                std::thread::sleep(std::time::Duration::from_hours(1));
             },
             "memory" => {
                 let mut hoard = Vec::new();

@@ -51,7 +51,9 @@ pub fn block_on<F: Future>(future: F) -> io::Result<F::Output> {
             return Err(io::Error::other("the future waits for something that no stream delivers"));
         }
         poll::poll(&waiting.iter().map(|(pollable, _)| pollable).collect::<Vec<_>>());
-        waiting.into_iter().for_each(|(_, waker)| waker.wake());
+        for (_, waker) in waiting {
+            waker.wake();
+        }
         woken.0.store(false, Ordering::Relaxed);
     }
 }
@@ -66,16 +68,12 @@ impl AsyncRead for Stream {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        match self.read_ready(buffer.initialize_unfilled())? {
-            Some(count) => {
-                buffer.advance(count);
-                Poll::Ready(Ok(()))
-            }
-            None => {
-                wait_for(self.input.subscribe(), context);
-                Poll::Pending
-            }
+        if let Some(count) = self.read_ready(buffer.initialize_unfilled())? {
+            buffer.advance(count);
+            return Poll::Ready(Ok(()));
         }
+        wait_for(self.input.subscribe(), context);
+        Poll::Pending
     }
 }
 
@@ -85,13 +83,11 @@ impl AsyncWrite for Stream {
         context: &mut Context<'_>,
         buffer: &[u8],
     ) -> Poll<io::Result<usize>> {
-        match self.write_ready(buffer)? {
-            Some(count) => Poll::Ready(Ok(count)),
-            None => {
-                wait_for(self.output.subscribe(), context);
-                Poll::Pending
-            }
+        if let Some(count) = self.write_ready(buffer)? {
+            return Poll::Ready(Ok(count));
         }
+        wait_for(self.output.subscribe(), context);
+        Poll::Pending
     }
 
     fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
