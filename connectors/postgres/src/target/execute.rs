@@ -5,7 +5,7 @@
 //! of its own, so that one that cannot be applied is undone alone. Before anything is read, a lock is taken that
 //! another run on the same cluster waits for.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use raito_connector::{Change, Error, Result};
 use tokio_postgres::error::SqlState;
@@ -34,8 +34,12 @@ pub(super) fn lock(session: &mut Session) -> Result<()> {
 }
 
 /// Carries the steps out, and writes down in each draft what became of it.
+///
+/// # Errors
+/// If the first transaction could not be carried through: then nothing has changed.
 pub(super) fn run(sessions: &mut [Session], drafts: &mut [Draft]) -> Result<()> {
-    let mut stages: BTreeMap<(Stage, usize), Vec<(Phase, usize)>> = BTreeMap::new();
+    // In a stage the order is that of the phases, and in a phase that of the access controls.
+    let mut stages: BTreeMap<(Stage, usize), BTreeSet<(Phase, usize)>> = BTreeMap::new();
     let alone = sessions.len() == 1;
     for (at, draft) in drafts.iter().enumerate() {
         for step in &draft.steps {
@@ -44,17 +48,25 @@ pub(super) fn run(sessions: &mut [Session], drafts: &mut [Draft]) -> Result<()> 
                 (0, _) => Stage::First,
                 _ => Stage::Other,
             };
-            let parts = stages.entry((stage, step.session)).or_default();
-            if !parts.contains(&(step.phase, at)) {
-                parts.push((step.phase, at));
-            }
+            stages.entry((stage, step.session)).or_default().insert((step.phase, at));
         }
     }
-    for ((_, at), mut parts) in stages {
-        // The order inside a phase is that of the access controls.
-        parts.sort_unstable();
+    let mut unmade = BTreeSet::new();
+    for ((stage, at), parts) in stages {
         let Some(session) = sessions.get_mut(at) else { continue };
-        transaction(session, at, &parts, drafts)?;
+        match transaction(session, at, &parts, &mut unmade, drafts) {
+            Err(error) if stage == Stage::First => return Err(error),
+            // What was committed before stays, and its feedback must reach Raito.
+            Err(error) => {
+                for (_, of) in parts {
+                    if let Some(draft) = drafts.get_mut(of).filter(|draft| !draft.failed) {
+                        draft.failed = true;
+                        draft.errors.push(format!("in the database {:?}: {error}", session.database()));
+                    }
+                }
+            }
+            Ok(()) => {}
+        }
     }
     Ok(())
 }
@@ -66,26 +78,30 @@ enum Stage {
     Last,
 }
 
+/// Runs the steps of one database. `unmade` collects the access controls whose role could not be made.
 fn transaction(
     session: &mut Session,
     at: usize,
-    parts: &[(Phase, usize)],
+    parts: &BTreeSet<(Phase, usize)>,
+    unmade: &mut BTreeSet<usize>,
     drafts: &mut [Draft],
 ) -> Result<()> {
     session.execute("BEGIN")?;
     session.execute(&format!("SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'"))?;
     let mut done: BTreeMap<usize, u32> = BTreeMap::new();
     for (phase, of) in parts {
-        let failed: Vec<bool> = drafts.iter().map(|draft| draft.failed).collect();
         let Some(draft) = drafts.get_mut(*of).filter(|draft| !draft.failed) else { continue };
         let steps: Vec<Step> =
             draft.steps.iter().filter(|step| step.phase == *phase && step.session == at).cloned().collect();
         session.execute("SAVEPOINT access_control")?;
-        if let Some(count) = attempt(session, &steps, &failed, draft)? {
+        if let Some(count) = attempt(session, &steps, unmade, draft)? {
             *done.entry(*of).or_default() += count;
         } else {
             session.execute("ROLLBACK TO SAVEPOINT access_control")?;
             draft.failed = true;
+            if *phase == Phase::Identity {
+                unmade.insert(*of);
+            }
             undone(draft, *phase);
         }
         session.execute("RELEASE SAVEPOINT access_control")?;
@@ -100,10 +116,15 @@ fn transaction(
 }
 
 /// Runs the steps of one access control. None: one did not succeed, and the draft says why.
-fn attempt(session: &mut Session, steps: &[Step], failed: &[bool], draft: &mut Draft) -> Result<Option<u32>> {
+fn attempt(
+    session: &mut Session,
+    steps: &[Step],
+    unmade: &BTreeSet<usize>,
+    draft: &mut Draft,
+) -> Result<Option<u32>> {
     let mut count = 0;
     for step in steps {
-        if step.needs.is_some_and(|maker| failed.get(maker).copied().unwrap_or_default()) {
+        if step.needs.is_some_and(|maker| unmade.contains(&maker)) {
             draft.errors.push(format!("{}: the role to be a member could not be made", step.summary));
             continue;
         }

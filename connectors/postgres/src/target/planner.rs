@@ -26,6 +26,10 @@ pub(super) struct Context<'a> {
     databases: Vec<String>,
     /// The access control of each role, by its position, and its name.
     namings: HashMap<usize, Naming>,
+    /// Positions by the names of roles, the present ones and those to come.
+    names: HashMap<String, usize>,
+    /// Raito's roles in the target, by the id in their mark, in lower case.
+    marked: HashMap<String, String>,
     /// Positions by id, in lower case.
     positions: HashMap<String, usize>,
     desired: &'a [DesiredAccessControl],
@@ -60,19 +64,14 @@ impl Context<'_> {
                     _ => Err(format!("the access control {id:?} is no role that could be a member")),
                 };
             }
-            let marked = naming::marked(self.cluster);
-            let role = marked.iter().find(|(known, _)| known.eq_ignore_ascii_case(id)).map(|(_, role)| role);
-            return match role {
-                Some(role) => Ok((role.name.clone(), None)),
+            return match self.marked.get(&id.to_lowercase()) {
+                Some(role) => Ok((role.clone(), None)),
                 None => Err(format!("there is no access control {id:?}")),
             };
         }
-        let maker = self.namings.iter().find(|(_, naming)| {
-            naming.error.is_none()
-                && (naming.current.as_deref() == Some(reference) || naming.name == reference)
-        });
-        if let Some((at, naming)) = maker {
-            return Ok((naming.name.clone(), Some(*at)));
+        let maker = self.names.get(reference).copied();
+        if let Some((at, naming)) = maker.and_then(|at| Some((at, self.namings.get(&at)?))) {
+            return Ok((naming.name.clone(), Some(at)));
         }
         match self.cluster.roles.get(reference) {
             Some(role) if !role.login && self.settings.covers_role(reference) => {
@@ -142,6 +141,19 @@ pub(super) fn plan(
         own_role: &state.own_role,
         memberships_by_grantor: state.memberships_by_grantor(),
         databases: state.sessions.iter().map(|session| session.database().to_owned()).collect(),
+        names: by_position
+            .iter()
+            .filter(|(at, naming)| {
+                naming.error.is_none() && desired.get(**at).is_some_and(|control| !control.delete)
+            })
+            .flat_map(|(at, naming)| {
+                naming.current.iter().chain([&naming.name]).map(|name| (name.clone(), *at))
+            })
+            .collect(),
+        marked: naming::marked(&state.cluster)
+            .into_iter()
+            .map(|(id, role)| (id.to_lowercase(), role.name.clone()))
+            .collect(),
         positions: desired.iter().enumerate().map(|(at, one)| (one.id.to_lowercase(), at)).collect(),
         desired,
         renamed: by_position
@@ -245,19 +257,17 @@ fn plan_removal(
     draft: &mut Draft,
 ) {
     let Some(name) = current else { return };
-    let keep = |draft: &mut Draft| {
-        draft.actual_name.clone_from(&name);
-        draft.external_id = Some(role_id(&name));
-    };
+    draft.actual_name.clone_from(&name);
+    draft.external_id = Some(role_id(&name));
     if control.locks.delete {
         draft.warnings.push("the role is locked and stays in the target".into());
-        return keep(draft);
+        return;
     }
     let role = identifier(&name);
     if let Some(dependencies) = dependencies {
         if dependencies.owned > 0 {
             draft.errors.push(format!("the role owns {} objects, so it is not dropped", dependencies.owned));
-            return keep(draft);
+            return;
         }
         let mut sessions = BTreeSet::new();
         for database in &dependencies.databases {
@@ -267,15 +277,18 @@ fn plan_removal(
                 draft.errors.push(format!(
                     "the role has privileges in the database {database:?}, which the target does not cover"
                 ));
-                return keep(draft);
+                return;
             };
             sessions.insert(session);
         }
-        // Only somebody who is a member of the role may take everything from it. The membership goes with the role.
-        let is_member = context.cluster.roles.get(context.own_role).is_some_and(|own| own.superuser)
-            || context.cluster.members(&name).any(|(member, _)| member.name == context.own_role);
-        if !is_member && !sessions.is_empty() {
-            let statement = format!("GRANT {role} TO {}", identifier(context.own_role));
+        // Only somebody who inherits from the role may take everything from it. The membership goes with the role.
+        let superuser = context.cluster.roles.get(context.own_role).is_some_and(|own| own.superuser);
+        let member = context.cluster.members(&name).any(|(member, _)| member.name == context.own_role);
+        // From 16 on who makes a role is a member who does not inherit.
+        let (inherits, how) =
+            if context.memberships_by_grantor { (false, " WITH INHERIT TRUE") } else { (member, "") };
+        if !superuser && !inherits && !sessions.is_empty() {
+            let statement = format!("GRANT {role} TO {}{how}", identifier(context.own_role));
             let summary = format!("become a member of {name}");
             draft.steps.push(Step::new(Phase::Identity, 0, summary, statement));
         }

@@ -124,7 +124,11 @@ impl Draft {
     }
 
     /// As `apply` reports it.
-    pub(crate) fn into_feedback(self) -> AccessControlFeedback {
+    pub(crate) fn into_feedback(mut self) -> AccessControlFeedback {
+        if matches!(self.change, Change::Delete) && !self.failed {
+            self.actual_name.clear();
+            self.external_id = None;
+        }
         AccessControlFeedback {
             id: self.id,
             actual_name: self.actual_name,

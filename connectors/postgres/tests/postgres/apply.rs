@@ -282,6 +282,7 @@ fn roles_get_their_members_and_privileges_and_lose_them() {
     let (plans, feedback) = converge(&server, &settings, "", &desired);
     assert!(plans.values().all(|plan| matches!(plan.change, Change::Delete)));
     assert!(feedback["a1"].errors.is_empty() && feedback["a2"].operations > 0);
+    assert!(feedback["a1"].actual_name.is_empty() && feedback["a1"].external_id.is_none());
     assert_eq!(server.rows("postgres", "SELECT rolname FROM pg_roles WHERE rolname LIKE 'sales%'"), [""; 0]);
     assert!(
         apply(&settings, "", &desired)
