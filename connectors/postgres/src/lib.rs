@@ -100,5 +100,4 @@ impl DataUsage for Postgres {
     }
 }
 
-#[cfg(target_family = "wasm")]
 raito_connector::export!(Postgres: identity_store, data_source, access, data_usage);

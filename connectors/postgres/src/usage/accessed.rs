@@ -53,8 +53,15 @@ pub(super) fn relations(statement: &str) -> Result<BTreeMap<Named, Use>, String>
         return Err("the statement is too long to be taken apart".into());
     }
     let unreadable = |error: &dyn std::fmt::Display| format!("the statement cannot be parsed: {error}");
-    let tokens =
+    let mut tokens =
         Tokenizer::new(&PostgreSqlDialect {}, statement).tokenize().map_err(|error| unreadable(&error))?;
+    // The server has put `$1` into the place of every constant, also where its own grammar wants one, as in
+    // `extract($1 FROM at)` and `date $2`.
+    for token in &mut tokens {
+        if matches!(token, Token::Placeholder(_)) {
+            *token = Token::SingleQuotedString(String::new());
+        }
+    }
     if tokens.iter().filter(|token| is_operator(token)).count() > MAX_OPERATORS {
         return Err("the statement has too many operators to be taken apart".into());
     }
@@ -218,6 +225,11 @@ mod tests {
             ("MERGE INTO a USING b ON a.id = b.id WHEN MATCHED THEN DELETE", "a:w b:r"),
             ("SELECT extract(year FROM t) FROM a WHERE b IS DISTINCT FROM c", "a:r"),
             ("SELECT $1", ""),
+            (
+                "SELECT extract($1 FROM at), at + interval $2 FROM a WHERE at > date $3 LIMIT $4 OFFSET $5",
+                "a:r",
+            ),
+            ("SELECT 1 FROM a WHERE id IN ($1 /*, ... */) AND at = $2::date FETCH FIRST $3 ROWS ONLY", "a:r"),
         ] {
             assert_eq!(found(statement), expected, "{statement}");
         }
