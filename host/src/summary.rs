@@ -79,10 +79,52 @@ pub struct StepSummary {
     /// How it ended.
     pub status: StepStatus,
     /// What was counted.
-    pub results: Vec<TaskResult>,
+    pub results: Vec<Count>,
     /// Wall-clock time.
     #[serde(rename = "seconds", serialize_with = "seconds")]
     pub elapsed: Duration,
+}
+
+/// How many of one kind of thing a step changed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Count {
+    /// The kind, such as `users`.
+    pub object_type: String,
+    /// How many there were in all, where that says something that the others do not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub total: Option<u64>,
+    /// How many came.
+    pub added: u64,
+    /// How many changed.
+    pub updated: u64,
+    /// How many went.
+    pub removed: u64,
+    /// How many could not be processed.
+    pub failed: u64,
+}
+
+impl From<&TaskResult> for Count {
+    fn from(result: &TaskResult) -> Self {
+        Count {
+            object_type: result.object_type.clone(),
+            total: None,
+            added: result.added,
+            updated: result.updated,
+            removed: result.removed,
+            failed: result.failed,
+        }
+    }
+}
+
+impl Count {
+    /// The kind, and how many there were in all.
+    pub fn label(&self) -> String {
+        match self.total {
+            Some(total) => format!("{} ({} in all)", self.object_type, thousands(total)),
+            None => self.object_type.clone(),
+        }
+    }
 }
 
 /// How a step ended.
@@ -166,7 +208,7 @@ fn step_rows(table: &mut Table, target: &str, step: &StepSummary) {
                 table.add_row([
                     first(&target),
                     first(&label),
-                    result.object_type.clone(),
+                    result.label(),
                     thousands(result.added),
                     thousands(result.updated),
                     thousands(result.removed),

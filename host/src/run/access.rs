@@ -16,7 +16,7 @@ use crate::sinks::spool::Layout;
 use crate::sinks::{
     AccessControlSink, AccessControlSource, FeedbackSink, FeedbackTotals, Progress, TagRules,
 };
-use crate::summary::{Step, StepStatus, StepSummary};
+use crate::summary::{Count, Step, StepStatus, StepSummary};
 
 /// Access controls that the reader of the access file is ahead of the connector.
 const AHEAD: usize = 64;
@@ -38,11 +38,12 @@ pub(super) async fn run(task: &Task<'_>, done: &mut Vec<StepSummary>) -> Result<
         };
         earlier = applied.results();
         not_applied = applied.failure();
-        task.target.tell_done(Step::AccessToTarget, &earlier, started);
+        let counts = vec![applied.count()];
+        task.target.tell_done(Step::AccessToTarget, &counts, started);
         done.push(StepSummary {
             step: Step::AccessToTarget,
             status: StepStatus::Completed,
-            results: earlier.clone(),
+            results: counts,
             elapsed: started.elapsed(),
         });
     } else {
@@ -81,11 +82,24 @@ struct Applied {
 }
 
 impl Applied {
+    /// For people: what counts is how many were changed in the target.
+    fn count(&self) -> Count {
+        Count {
+            object_type: "access controls".into(),
+            total: Some(self.totals.controls),
+            added: 0,
+            updated: self.totals.changed,
+            removed: 0,
+            failed: self.totals.failed,
+        }
+    }
+
+    /// For the protocol: how many were handed over.
     fn results(&self) -> Vec<TaskResult> {
         vec![TaskResult {
             object_type: "exported access providers".into(),
             added: self.totals.controls,
-            updated: self.totals.changed,
+            updated: 0,
             removed: 0,
             failed: self.totals.failed,
         }]

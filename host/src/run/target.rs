@@ -16,7 +16,7 @@ use crate::failure::{CallContext, Failure, FailureKind};
 use crate::progress::Display;
 use crate::sandbox::{ConnectorLog, Grants, Sandbox};
 use crate::secret::is_secret_name;
-use crate::summary::{Step, StepStatus, StepSummary, TargetSummary};
+use crate::summary::{Count, Step, StepStatus, StepSummary, TargetSummary};
 
 /// Everything that the steps of a target share.
 pub(super) struct TargetRun<'a> {
@@ -130,8 +130,10 @@ async fn prepare<'a>(
         given.iter().filter(|(name, _)| secret(name)).map(|(_, value)| value.clone()).collect();
     let log = ConnectorLog::new(&target.name, secrets);
     let wanted_grants = parameters::wanted_grants(&info, &given);
-    let grants = Grants::new(target.sandbox.clone(), given.into_iter().collect(), log.clone())
-        .map_err(|why| Failure::new(FailureKind::Configuration, why).hint("correct `sandbox: ca-file:` of the target"))?;
+    let grants =
+        Grants::new(target.sandbox.clone(), given.into_iter().collect(), log.clone()).map_err(|why| {
+            Failure::new(FailureKind::Configuration, why).hint("correct `sandbox: ca-file:` of the target")
+        })?;
     let files = Files::new(target, &settings.base_dir).map_err(|error| {
         Failure::unexpected(format!("no folder for temporary files can be made: {error}"))
     })?;
@@ -256,18 +258,13 @@ impl TargetRun<'_> {
     }
 
     /// A line for a step that ended well.
-    pub(super) fn tell_done(
-        &self,
-        step: Step,
-        results: &[crate::cloud_client::TaskResult],
-        started: Instant,
-    ) {
-        let counts: Vec<_> = results
+    pub(super) fn tell_done(&self, step: Step, counts: &[Count], started: Instant) {
+        let counts: Vec<_> = counts
             .iter()
-            .map(|result| {
-                let crate::cloud_client::TaskResult { object_type, added, updated, removed, failed } = result;
+            .map(|count| {
+                let Count { added, updated, removed, failed, .. } = count;
                 let failed = if *failed > 0 { format!(", {failed} failed") } else { String::new() };
-                format!("{object_type}: {added} added, {updated} updated, {removed} removed{failed}")
+                format!("{}: {added} added, {updated} updated, {removed} removed{failed}", count.label())
             })
             .collect();
         let counts = if counts.is_empty() { "done".to_owned() } else { counts.join("; ") };

@@ -17,7 +17,7 @@ use crate::failure::Failure;
 use crate::sandbox::{Instance, State};
 use crate::sinks::spool::{Layout, Spool, SpoolFile};
 use crate::sinks::{Progress, RecordWriter};
-use crate::summary::{Step, StepStatus, StepSummary};
+use crate::summary::{Count, Step, StepStatus, StepSummary};
 
 /// The client's own subtask of the access step.
 const ACCESS_SYNC: &str = "AccessSync";
@@ -58,8 +58,10 @@ impl<'a> Task<'a> {
             Ok(results) => {
                 let all: Vec<_> = earlier.iter().chain(&results).cloned().collect();
                 self.event(Status::Completed, &[], &all).await;
-                self.target.tell_done(self.step, &results, started);
-                (StepStatus::Completed, results, None)
+                // The protocol has a word of its own for what people call access controls.
+                let counts: Vec<_> = results.iter().map(Count::from).map(in_words_of_people).collect();
+                self.target.tell_done(self.step, &counts, started);
+                (StepStatus::Completed, counts, None)
             }
             Err(failure) => {
                 self.event(Status::Failed, &[failure.to_string()], &[]).await;
@@ -167,5 +169,12 @@ impl<'a> Task<'a> {
                 .display
                 .warning(&format!("{name}: {} more warnings of this kind", warnings.len() - SHOWN));
         }
+    }
+}
+
+fn in_words_of_people(count: Count) -> Count {
+    match count.object_type.as_str() {
+        "imported access providers" => Count { object_type: "access controls".into(), ..count },
+        _ => count,
     }
 }
