@@ -134,3 +134,8 @@ pub mod prelude {
         Statements, SyncScope, Tag, User, Users, WhatItem, Who,
     };
 }
+
+/// Compiles the connector of the project's front page.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct FrontPage;
