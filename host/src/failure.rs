@@ -16,11 +16,11 @@
 //! | 20 | a connector cannot be loaded: not found, not a component, unknown import, other contract |
 //! | 21 | a connector lacks an export that is needed |
 //! | 22 | denied by the sandbox: the connector asked for something that was not granted |
-//! | 23 | a limit of the sandbox was reached: memory or time |
+//! | 23 | a limit of the sandbox was reached: memory, time, or what one call may hand over |
 //! | 30 | the connector delivered a record that breaks the rules of its format |
 //! | 31 | some access controls could not be applied to the target; everything else was done |
 //!
-//! 2 and 10 are left free: 2 will say that a plan has changes, and 10 that a running program makes room for a newer
+//! 130 and 143 say that the program was interrupted or terminated. 2 and 10 are left free: 2 will say that a plan has changes, and 10 that a running program makes room for a newer
 //! one, as it does with Raito's container runner.
 
 use std::fmt::Write as _;
@@ -195,6 +195,11 @@ impl CallContext<'_> {
                 Failure::new(FailureKind::Limit, "the connector wanted more table entries than are allowed")
                     .hint("this limit cannot be raised; tell the connector's author")
             }
+            CallError::Limit(LimitHit::Call(bytes)) => Failure::new(
+                FailureKind::Limit,
+                format!("the connector handed over more than {} MiB in one call", bytes >> 20),
+            )
+            .hint("this limit cannot be raised; the connector must hand over smaller batches"),
             CallError::TimedOut(time) => Failure::new(
                 FailureKind::Limit,
                 format!("the step took longer than {}", humantime::format_duration(time)),

@@ -29,14 +29,17 @@ fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return fail(&Failure::unexpected(format!("the program cannot start: {error}"))),
     };
-    runtime.block_on(async {
+    let code = runtime.block_on(async {
         match &cli.command {
             Command::Run(arguments) => run(&cli, arguments.format).await,
             Command::Info(arguments) => outcome(info(&cli, arguments).await),
             Command::Cloud(CloudCommand::Serve(arguments)) => outcome(serve(arguments).await),
             Command::Cloud(CloudCommand::Status(arguments)) => outcome(status(arguments).await),
         }
-    })
+    });
+    // A connector that still runs after an interrupt is not waited for.
+    runtime.shutdown_background();
+    code
 }
 
 async fn run(cli: &Cli, format: Format) -> ExitCode {
@@ -95,6 +98,7 @@ async fn serve(arguments: &ServeArgs) -> Result<(), Failure> {
     };
     let server = Server::start(config).await.map_err(|error| {
         Failure::new(FailureKind::Cloud, format!("the server cannot be started: {error}"))
+            .hint("see that nobody else uses the folder or the address, or name others with --data-dir and --listen")
     })?;
     if let Some(admin) = server.first_admin() {
         tell(&format!("first start: created the administrator {}", admin.email));
@@ -103,26 +107,28 @@ async fn serve(arguments: &ServeArgs) -> Result<(), Failure> {
         }
     }
     tell(&format!("Raito Cloud for the domain `{domain}` listens on {}", server.url()));
-    until_stopped().await;
+    interrupted().await;
     tell("stopping");
     server.shutdown().await;
     Ok(())
 }
 
-/// Ends on an interrupt and, where there is one, on the signal that service managers send.
-async fn until_stopped() {
+/// Waits for an interrupt or, where there is one, the signal with which service managers end a program; gives the exit
+/// code that shells expect for it.
+async fn interrupted() -> u8 {
+    const INTERRUPTED: u8 = 130;
     #[cfg(unix)]
     {
         use tokio::signal::unix::{SignalKind, signal};
         if let Ok(mut terminate) = signal(SignalKind::terminate()) {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = tokio::signal::ctrl_c() => {}
-            }
-            return;
+            return tokio::select! {
+                _ = terminate.recv() => 143,
+                _ = tokio::signal::ctrl_c() => INTERRUPTED,
+            };
         }
     }
     let _ = tokio::signal::ctrl_c().await;
+    INTERRUPTED
 }
 
 async fn status(arguments: &StatusArgs) -> Result<(), Failure> {

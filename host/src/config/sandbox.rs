@@ -97,7 +97,8 @@ impl Default for SandboxSettings {
 /// Reads the block of a target.
 pub(super) fn from_entry(entry: &Entry, base: &Path, errors: &mut ConfigErrors) -> SandboxSettings {
     let (node, line) = (&entry.value, entry.origin.line());
-    let mut reader = Reader { base, errors, settings: SandboxSettings { line, ..SandboxSettings::default() } };
+    let mut reader =
+        Reader { base, errors, settings: SandboxSettings { line, ..SandboxSettings::default() } };
     match &node.value {
         Value::Null => {}
         Value::Map(entries) => entries.iter().for_each(|entry| reader.entry(entry)),

@@ -16,6 +16,8 @@ pub enum LimitHit {
     Memory(u64),
     /// Entries in tables; not configurable.
     TableEntries,
+    /// What one call may hand over, in bytes; not configurable.
+    Call(u64),
 }
 
 /// Counts what an instance has and refuses more. A refusal ends the call.
