@@ -7,14 +7,17 @@
 //!   by name, or as their members where the source has no groups; other access providers as `ID:<id>` if
 //!   they are in the file, by their actual name if they are in the target only, and as their members if they
 //!   are in another data source or the source knows no inheritance.
-//! * what: read, write and admin are unpacked by the metadata of the data source, per type of data object.
+//! * what: read, write and admin are unpacked by the metadata of the data source, for the data object and those
+//!   below it (see `what`).
 //! * `deletedWho` and `deleteWhat`: what was there at the last export with a feedback without errors, and is no more.
 //! * Deleted ones have `delete: true` and stay in the file until their feedback is in.
 //!
-//! Access providers are taken in pages, so memory is bounded by a page.
+//! Access providers are taken in pages, and what they are for is unpacked in the database, so memory is bounded by a
+//! page of access providers as they were written here.
 
 mod document;
 mod page;
+mod what;
 
 use std::collections::HashSet;
 use std::io::{BufWriter, Write as _};
@@ -27,8 +30,8 @@ use crate::import::WorkError;
 use crate::jobs::outcome::Outcome;
 use crate::metadata::Metadata;
 use crate::store::Store;
-use document::Entry;
 use page::Source;
+use what::Unpacked;
 
 /// Writes the file and shares it for a while. With `out_of_sync`, only what differs from what was applied.
 pub(crate) async fn run(
@@ -46,6 +49,8 @@ pub(crate) async fn run(
         Some(text) => Some(serde_json::from_str::<Metadata>(&text).map_err(WorkError::Metadata)?),
         None => None,
     };
+    let unpacking = metadata.clone().unwrap_or_default();
+    let mut what = Unpacked::open(store, data_source, &unpacking).await?;
     let source = Source { store, id: data_source, metadata };
 
     // What is in the file decides how references are written, so it is found first.
@@ -56,7 +61,12 @@ pub(crate) async fn run(
             let entries = source.page(&after, None).await?;
             let Some(last) = entries.last() else { break };
             after.clone_from(&last.document.id);
-            included.extend(entries.into_iter().filter(Entry::out_of_sync).map(|entry| entry.document.id));
+            for mut entry in entries {
+                let what_hash = source.unpack(&mut entry, &mut what).await?;
+                if entry.out_of_sync(what_hash) {
+                    included.insert(entry.document.id);
+                }
+            }
         }
     } else {
         included.extend(source.ids().await?);
@@ -77,14 +87,16 @@ pub(crate) async fn run(
             if !included.contains(&entry.document.id) {
                 continue;
             }
+            let what_hash = source.unpack(&mut entry, &mut what).await?;
             warnings.append(&mut entry.warnings);
             file.write_all(if first { b"\n" } else { b",\n" })?;
             first = false;
-            serde_json::to_writer(&mut file, &entry.document).map_err(std::io::Error::from)?;
-            written.push(entry);
+            entry.write(&mut file, &mut what).await?;
+            written.push((entry, what_hash));
         }
         source.note_exported(&written).await?;
     }
+    what.close().await?;
     let now = now();
     writeln!(file, "\n],\"lastCalculated\":{},\"fileBuildTime\":{now}}}", now / 1000)?;
     file.into_inner().map_err(std::io::IntoInnerError::into_error)?.sync_all()?;

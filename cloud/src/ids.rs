@@ -34,6 +34,35 @@ pub(crate) fn new_id() -> String {
     id
 }
 
+/// Makes ids for many rows at once. The first is an ordinary new id, each further one follows the one before, so
+/// that an index of ids grows at its end only, and the order of the ids is the order in which they were made.
+pub(crate) struct Ids {
+    digits: [u8; TIME_CHARACTERS + RANDOM_CHARACTERS],
+}
+
+impl Ids {
+    /// Starts at a new id.
+    pub(crate) fn new() -> Self {
+        let mut digits = [0; TIME_CHARACTERS + RANDOM_CHARACTERS];
+        for (digit, character) in digits.iter_mut().zip(new_id().bytes()) {
+            let value = ALPHABET.iter().position(|known| *known == character).unwrap_or_default();
+            *digit = u8::try_from(value).unwrap_or_default();
+        }
+        Self { digits }
+    }
+
+    /// The next id.
+    pub(crate) fn next(&mut self) -> String {
+        for digit in self.digits.iter_mut().rev() {
+            *digit = (*digit + 1) & 63;
+            if *digit != 0 {
+                break;
+            }
+        }
+        self.digits.iter().map(|digit| character(u64::from(*digit))).collect()
+    }
+}
+
 /// A new secret of 258 bits: tokens, generated passwords, addresses that must not be guessed.
 pub(crate) fn new_secret() -> String {
     let mut secret = String::with_capacity(SECRET_CHARACTERS);
@@ -81,6 +110,16 @@ mod tests {
         assert_eq!(first.len(), 21);
         assert!(first.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_'));
         assert!(first < second);
+    }
+
+    #[test]
+    fn ids_made_together_ascend() {
+        let before = new_id();
+        std::thread::sleep(std::time::Duration::from_millis(3));
+        let mut ids = Ids::new();
+        let made: Vec<String> = (0..5000).map(|_| ids.next()).collect();
+        assert!(made.is_sorted_by(|a, b| a < b) && made.first().is_some_and(|first| *first > before));
+        assert!(made.iter().all(|id| id.len() == 21));
     }
 
     #[test]

@@ -16,11 +16,14 @@ pub(crate) mod usage;
 
 use std::path::PathBuf;
 
-use sqlx::Row;
+use futures::TryStreamExt as _;
+use sqlx::any::AnyArguments;
+use sqlx::query::Query;
+use sqlx::{Any, Row};
 
 use crate::files::Files;
 use crate::records::array::ArrayError;
-use crate::store::Store;
+use crate::store::{Connection, Store};
 
 /// Why work failed. The texts reach the client.
 #[derive(Debug, thiserror::Error)]
@@ -104,10 +107,14 @@ impl Examples {
         warnings.push(format!("{} {text}: {}{more}", self.count, self.first.join(", ")));
     }
 
-    /// Collects the first column of rows.
-    fn of(rows: &[sqlx::any::AnyRow]) -> Result<Self, sqlx::Error> {
+    /// Collects the first column of the rows of a query, without holding more than is shown.
+    async fn query(
+        connection: &mut Connection,
+        query: Query<'_, Any, AnyArguments>,
+    ) -> Result<Self, sqlx::Error> {
         let mut examples = Self::default();
-        for row in rows {
+        let mut rows = query.persistent(false).fetch(connection);
+        while let Some(row) = rows.try_next().await? {
             examples.add(row.try_get(0)?);
         }
         Ok(examples)

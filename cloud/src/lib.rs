@@ -33,6 +33,8 @@
 //! [`ServerConfig::public_url`].
 
 mod auth;
+#[doc(hidden)]
+pub mod bench;
 mod error;
 mod export;
 mod files;

@@ -250,6 +250,19 @@ impl Metadata {
             .map(|permission| permission.permission.as_str())
     }
 
+    /// Type, word and permission, for everything that read, write and admin can stand for.
+    pub(crate) fn global_meanings(&self) -> impl Iterator<Item = (&str, &str, &str)> {
+        self.data_object_types.iter().flat_map(|object_type| {
+            let grantable = object_type.permissions.iter().filter(|permission| !permission.cannot_be_granted);
+            grantable.flat_map(|permission| {
+                permission
+                    .global_permissions
+                    .iter()
+                    .map(|word| (object_type.name.as_str(), word.as_str(), permission.permission.as_str()))
+            })
+        })
+    }
+
     /// Whether the source has groups in its who-lists. Sources that do not say have them.
     pub(crate) fn knows_groups(&self) -> bool {
         let mut declared =

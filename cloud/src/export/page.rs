@@ -1,11 +1,12 @@
 //! Reads a page of access providers with everything that belongs to them, and resolves it for the target.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use sqlx::Row;
 use sqlx::any::AnyRow;
 
-use super::document::{Document, Entry, Snapshot, WhatEntry, WhoLists};
+use super::document::{Document, Entry, Granted, Snapshot, WhoLists};
+use super::what::{Side, Unpacked};
 use crate::ids::now;
 use crate::import::WorkError;
 use crate::jobs::to_json;
@@ -75,7 +76,7 @@ impl Source<'_> {
             for (kind, item) in who.remove(&id).unwrap_or_default() {
                 self.resolve(entry, &kind, item, included).await?;
             }
-            self.fill_what(entry, what.remove(&id).unwrap_or_default());
+            entry.granted = what.remove(&id).unwrap_or_default();
             if !entry.document.delete {
                 entry.fill_removed();
             }
@@ -84,15 +85,15 @@ impl Source<'_> {
     }
 
     /// Remembers what the file says, for the feedback.
-    pub(super) async fn note_exported(&self, entries: &[Entry]) -> Result<(), sqlx::Error> {
+    pub(super) async fn note_exported(&self, entries: &[(Entry, i64)]) -> Result<(), sqlx::Error> {
         let mut transaction = self.store.begin().await?;
-        for entry in entries {
+        for (entry, what_hash) in entries {
             sqlx::query(
                 "UPDATE access_provider_sync SET exported_version = $1, exported = $2 \
                  WHERE access_provider_id = $3 AND data_source_id = $4",
             )
             .bind(entry.version)
-            .bind(to_json(&entry.snapshot()))
+            .bind(to_json(&entry.snapshot(*what_hash)))
             .bind(&entry.document.id)
             .bind(self.id)
             .execute(&mut *transaction)
@@ -134,9 +135,9 @@ impl Source<'_> {
                 Ok(serde_json::from_str(row.try_get(index)?).unwrap_or_default())
             };
             lists.entry(row.try_get(0)?).or_default().push(Granted {
-                object: DataObjectReference { full_name: row.try_get(1)?, object_type: row.try_get(2)? },
+                data_object: DataObjectReference { full_name: row.try_get(1)?, object_type: row.try_get(2)? },
                 permissions: words(3)?,
-                global: words(4)?,
+                global_permissions: words(4)?,
             });
         }
         Ok(lists)
@@ -158,33 +159,27 @@ impl Source<'_> {
         Ok(lists)
     }
 
-    fn fill_what(&self, entry: &mut Entry, granted: Vec<Granted>) {
-        let mut what: BTreeMap<DataObjectReference, BTreeSet<String>> = BTreeMap::new();
-        let empty = Metadata::default();
-        let metadata = self.metadata.as_ref().unwrap_or(&empty);
-        for Granted { object, permissions, global } in granted {
-            let unpacked: Vec<String> = global
-                .iter()
-                .flat_map(|word| metadata.expand(&object.object_type, word))
-                .map(str::to_owned)
-                .collect();
-            if unpacked.is_empty() && !global.is_empty() {
-                entry.warnings.push(format!(
-                    "{}: {} stands for no permission on {} of type {}",
-                    entry.document.name,
-                    global.join(", "),
-                    object.full_name,
-                    object.object_type
-                ));
-            }
-            let all = what.entry(object).or_default();
-            all.extend(permissions);
-            all.extend(unpacked);
+    /// Unpacks what an access provider is for, and what it was for when it was applied; returns the hash of
+    /// the former.
+    pub(super) async fn unpack(
+        &self,
+        entry: &mut Entry,
+        what: &mut Unpacked<'_>,
+    ) -> Result<i64, sqlx::Error> {
+        what.clear().await?;
+        for granted in what.unpack(Side::Wanted, &entry.granted).await? {
+            entry.warnings.push(format!(
+                "{}: {} stands for no permission on {} of type {}, nor below it",
+                entry.document.name,
+                granted.global_permissions.join(", "),
+                granted.data_object.full_name,
+                granted.data_object.object_type
+            ));
         }
-        entry.document.what = what
-            .into_iter()
-            .map(|(data_object, permissions)| WhatEntry { data_object, permissions })
-            .collect();
+        if let Some(applied) = entry.applied.as_ref().filter(|_| !entry.document.delete) {
+            what.unpack(Side::Applied, &applied.what).await?;
+        }
+        what.hash().await
     }
 
     /// Writes one who-item into the lists; what only leads to members is followed.
@@ -322,13 +317,6 @@ struct Reference {
     stable: String,
 }
 
-/// A stored what-item.
-struct Granted {
-    object: DataObjectReference,
-    permissions: Vec<String>,
-    global: Vec<String>,
-}
-
 fn entry(row: &AnyRow) -> Result<Entry, sqlx::Error> {
     let json = |index: usize| -> Result<Option<String>, sqlx::Error> { row.try_get(index) };
     Ok(Entry {
@@ -350,11 +338,10 @@ fn entry(row: &AnyRow) -> Result<Entry, sqlx::Error> {
             policy_rule: row.try_get(8)?,
             filter_criteria: json(9)?.and_then(|text| serde_json::from_str(&text).ok()),
             actual_name: row.try_get(10)?,
-            what: Vec::new(),
-            delete_what: Vec::new(),
             common_data_object: row.try_get(11)?,
         },
         inherits: BTreeSet::new(),
+        granted: Vec::new(),
         version: row.try_get(12)?,
         synced_version: row.try_get(13)?,
         applied: json(14)?.and_then(|text| serde_json::from_str::<Snapshot>(&text).ok()),

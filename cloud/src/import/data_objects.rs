@@ -7,15 +7,27 @@
 use sqlx::{Acquire, Connection as _};
 
 use super::merge::Merge;
-use super::staging::{ContentHash, Rows, Tags, drop_table};
+use super::staging::{Batch, ContentHash, Draft, Rows, Tags, drop_table};
 use super::{WorkError, require_data_source, uploaded};
 use crate::files::Files;
 use crate::jobs::outcome::Outcome;
-use crate::records::{DataObject, array};
+use crate::records::{DataObject, Tag, array};
 use crate::store::Store;
 
 const STAGE: &str = "stage_objects";
 const TAGS: &str = "stage_object_tags";
+
+/// The columns beside external id, id and hash.
+const COLUMNS: [(&str, &str); 8] = [
+    ("parent_external_id", "TEXT NOT NULL"),
+    ("name", "TEXT NOT NULL"),
+    ("full_name", "TEXT NOT NULL"),
+    ("type", "TEXT NOT NULL"),
+    ("description", "TEXT NOT NULL"),
+    ("data_type", "TEXT"),
+    ("share_provider_identifier", "TEXT"),
+    ("share_identifier", "TEXT"),
+];
 
 /// Imports an uploaded file of data objects.
 pub(crate) async fn run(
@@ -27,38 +39,19 @@ pub(crate) async fn run(
     tag_sources: &[String],
 ) -> Result<Outcome, WorkError> {
     require_data_source(store, data_source).await?;
-    let mut elements = array::read::<DataObject>(uploaded(files, file)?);
+    let mut draft = Draft::new();
+    let mut batches = array::read_with(uploaded(files, file)?, move |objects| prepare(&mut draft, objects));
     let mut warnings = Vec::new();
     let mut connection = store.pool().acquire().await?;
 
     let mut staging = connection.begin().await?;
-    let columns = [
-        ("parent_external_id", "TEXT NOT NULL"),
-        ("name", "TEXT NOT NULL"),
-        ("full_name", "TEXT NOT NULL"),
-        ("type", "TEXT NOT NULL"),
-        ("description", "TEXT NOT NULL"),
-        ("data_type", "TEXT"),
-        ("share_provider_identifier", "TEXT"),
-        ("share_identifier", "TEXT"),
-    ];
-    let mut rows = Rows::create(&mut staging, store.dialect(), STAGE, &columns).await?;
+    let mut rows = Rows::create(&mut staging, store.dialect(), STAGE, &COLUMNS).await?;
     let mut tags = Tags::create(&mut staging, store.dialect(), TAGS).await?;
-    while let Some(batch) = elements.recv().await {
-        for mut object in batch.map_err(|source| WorkError::File { what: "data object", source })? {
-            let object_tags = object.take_tags();
-            if let Some(row) = rows.begin(&object.external_id, content_hash(&object))? {
-                tags.add(&mut staging, &object.external_id, &object_tags).await?;
-                row.value(object.parent_external_id)?
-                    .value(object.name)?
-                    .value(object.full_name)?
-                    .value(object.object_type)?
-                    .value(object.description)?
-                    .value(object.data_type)?
-                    .value(object.share_provider_identifier)?
-                    .value(object.share_identifier)?;
-                rows.end(&mut staging).await?;
-            }
+    while let Some(batch) = batches.recv().await {
+        let prepared = batch.map_err(|source| WorkError::File { what: "data object", source })??;
+        rows.write(&mut staging, prepared.rows).await?;
+        for (external_id, object_tags) in &prepared.tags {
+            tags.add(&mut staging, external_id, object_tags).await?;
         }
     }
     rows.finish(&mut staging, "data objects", &mut warnings).await?;
@@ -72,16 +65,7 @@ pub(crate) async fn run(
         scope: data_source,
         stage: STAGE,
         tags: TAGS,
-        columns: &[
-            "parent_external_id",
-            "name",
-            "full_name",
-            "type",
-            "description",
-            "data_type",
-            "share_provider_identifier",
-            "share_identifier",
-        ],
+        columns: &COLUMNS.map(|(name, _)| name),
         keeps_deleted: true,
         members: None,
     };
@@ -94,6 +78,36 @@ pub(crate) async fn run(
     drop_table(&mut connection, STAGE).await?;
     drop_table(&mut connection, TAGS).await?;
     Ok(Outcome::DataSource { objects, warnings })
+}
+
+/// Objects that are ready to be staged.
+struct Prepared {
+    rows: Batch,
+    /// By external id, where there are any.
+    tags: Vec<(String, Vec<Tag>)>,
+}
+
+/// Runs on the thread that reads the file, so that hashing and copying go on while the database works.
+fn prepare(draft: &mut Draft, objects: Vec<DataObject>) -> Result<Prepared, sqlx::Error> {
+    let mut tags = Vec::new();
+    for mut object in objects {
+        let object_tags = object.take_tags();
+        if !object_tags.is_empty() && !object.external_id.is_empty() {
+            tags.push((object.external_id.clone(), object_tags));
+        }
+        let hash = content_hash(&object);
+        let Some(row) = draft.begin(object.external_id, hash)? else { continue };
+        row.value(object.parent_external_id)?
+            .value(object.name)?
+            .value(object.full_name)?
+            .value(object.object_type)?
+            .value(object.description)?
+            .value(object.data_type)?
+            .value(object.share_provider_identifier)?
+            .value(object.share_identifier)?
+            .end_row();
+    }
+    Ok(Prepared { rows: draft.take(), tags })
 }
 
 fn content_hash(object: &DataObject) -> i64 {

@@ -7,9 +7,12 @@
 use sqlx::{AssertSqlSafe, Row};
 
 use super::Examples;
-use super::staging::create;
+use super::staging::{create, execute};
 use crate::jobs::outcome::Counts;
 use crate::store::Connection;
+
+/// The staged rows whose content is not stored so: `id` is that of the stored row, null for a new one.
+const DIFFERING: &str = "stage_differing";
 
 /// Which rows are merged into which table.
 pub(crate) struct Merge<'m> {
@@ -24,7 +27,7 @@ pub(crate) struct Merge<'m> {
     /// The staged tags; their sources are in a table with `_scope` added to the name.
     pub(crate) tags: &'static str,
     /// The columns that the file decides, beside `content_hash`.
-    pub(crate) columns: &'static [&'static str],
+    pub(crate) columns: &'m [&'static str],
     /// Whether a removed row stays, marked in a column `deleted`.
     pub(crate) keeps_deleted: bool,
     /// Staged memberships, for accounts and groups.
@@ -49,21 +52,40 @@ impl Merge<'_> {
         connection: &mut Connection,
         delete_untouched: bool,
     ) -> Result<Counts, sqlx::Error> {
+        // A first import has nothing to compare with.
+        let first = self.stored(connection).await? == 0;
+        create(
+            connection,
+            DIFFERING,
+            "external_id TEXT NOT NULL PRIMARY KEY, id TEXT, alive BIGINT NOT NULL",
+        )
+        .await?;
         create(connection, "stage_changed", "id TEXT NOT NULL PRIMARY KEY").await?;
-        self.find_changed(connection).await?;
         let mut counts = Counts::default();
-        let row = sqlx::query("SELECT COUNT(*) FROM stage_changed")
-            .persistent(false)
-            .fetch_one(&mut *connection)
-            .await?;
-        counts.updated = u64::try_from(row.try_get::<i64, _>(0)?).unwrap_or_default();
-        counts.added = self.write(connection).await?;
-        if delete_untouched {
+        if first {
+            counts.added = self.insert(connection, &format!("{} s", self.stage)).await?;
+        } else {
+            counts.updated = self.find_changed(connection).await?;
+            counts.added = self.write(connection).await?;
+        }
+        if delete_untouched && self.stored(connection).await? != self.staged(connection).await? {
             counts.removed = self.remove(connection).await?;
         }
         self.write_tags(connection).await?;
         self.write_members(connection, delete_untouched).await?;
         Ok(counts)
+    }
+
+    /// How many rows are stored, also those that are marked as deleted. Every staged row is among them after
+    /// writing, so that equal numbers mean that there are no others.
+    async fn stored(&self, connection: &mut Connection) -> Result<i64, sqlx::Error> {
+        let statement = format!("SELECT COUNT(*) FROM {} WHERE {} = $1", self.table, self.scope_column);
+        sqlx::query(AssertSqlSafe(statement)).bind(self.scope).fetch_one(connection).await?.try_get(0)
+    }
+
+    async fn staged(&self, connection: &mut Connection) -> Result<i64, sqlx::Error> {
+        let statement = format!("SELECT COUNT(*) FROM {}", self.stage);
+        sqlx::query(AssertSqlSafe(statement)).fetch_one(connection).await?.try_get(0)
     }
 
     /// Runs a statement whose first argument is the scope.
@@ -82,21 +104,31 @@ impl Merge<'_> {
         format!("o.{} = $1{deleted}", self.scope_column)
     }
 
-    async fn find_changed(&self, connection: &mut Connection) -> Result<(), sqlx::Error> {
+    /// Finds the rows that differ, in one pass over the staged ones, and then those that only differ in tags
+    /// or memberships. Returns how many stored rows change.
+    async fn find_changed(&self, connection: &mut Connection) -> Result<u64, sqlx::Error> {
         let (table, stage, tags, alive) = (self.table, self.stage, self.tags, self.alive());
-        let content = format!(
-            "INSERT INTO stage_changed (id) SELECT o.id FROM {stage} s JOIN {table} o ON o.external_id = s.external_id \
-             WHERE {alive} AND o.content_hash <> s.content_hash"
+        let scope_column = self.scope_column;
+        let (deleted, is_alive) =
+            if self.keeps_deleted { (" OR o.deleted = 1", "1 - o.deleted") } else { ("", "1") };
+        let differing = format!(
+            "INSERT INTO {DIFFERING} (external_id, id, alive) SELECT s.external_id, o.id, \
+             CASE WHEN o.id IS NULL THEN 0 ELSE {is_alive} END FROM {stage} s \
+             LEFT JOIN {table} o ON o.{scope_column} = $1 AND o.external_id = s.external_id \
+             WHERE o.id IS NULL OR o.content_hash <> s.content_hash{deleted}"
         );
-        self.execute(connection, content).await?;
+        self.execute(connection, differing).await?;
+        let content = format!("INSERT INTO stage_changed (id) SELECT id FROM {DIFFERING} WHERE alive = 1");
+        let mut changed = execute(connection, content).await?;
+        // The order of a cross join is kept: there may be far fewer tags than objects.
         let tag_lost = format!(
-            "INSERT INTO stage_changed (id) SELECT DISTINCT o.id FROM {stage} s \
-             JOIN {table} o ON o.external_id = s.external_id JOIN tags t ON t.object_id = o.id \
-             WHERE {alive} AND t.source IN (SELECT source FROM {tags}_scope) AND NOT EXISTS (SELECT 1 FROM {tags} n \
+            "INSERT INTO stage_changed (id) SELECT DISTINCT o.id FROM tags t CROSS JOIN {table} o CROSS JOIN {stage} s \
+             WHERE {alive} AND t.source IN (SELECT source FROM {tags}_scope) AND o.id = t.object_id \
+             AND s.external_id = o.external_id AND NOT EXISTS (SELECT 1 FROM {tags} n \
              WHERE n.external_id = s.external_id AND n.source = t.source AND n.key = t.key AND n.value = t.value) \
              ON CONFLICT DO NOTHING"
         );
-        self.execute(connection, tag_lost).await?;
+        changed += self.execute(connection, tag_lost).await?;
         let tag_new = format!(
             "INSERT INTO stage_changed (id) SELECT DISTINCT o.id FROM {tags} n \
              JOIN {table} o ON o.external_id = n.external_id \
@@ -104,8 +136,8 @@ impl Merge<'_> {
              WHERE t.object_id = o.id AND t.source = n.source AND t.key = n.key AND t.value = n.value) \
              ON CONFLICT DO NOTHING"
         );
-        self.execute(connection, tag_new).await?;
-        let Some(Members { stage: members, kind, replace }) = self.members else { return Ok(()) };
+        changed += self.execute(connection, tag_new).await?;
+        let Some(Members { stage: members, kind, replace }) = self.members else { return Ok(changed) };
         if replace {
             let member_lost = format!(
                 "INSERT INTO stage_changed (id) SELECT DISTINCT o.id FROM {stage} s \
@@ -115,7 +147,7 @@ impl Merge<'_> {
                  WHERE n.member_external_id = s.external_id AND n.group_external_id = m.group_external_id) \
                  ON CONFLICT DO NOTHING"
             );
-            self.execute(connection, member_lost).await?;
+            changed += self.execute(connection, member_lost).await?;
         }
         let member_new = format!(
             "INSERT INTO stage_changed (id) SELECT DISTINCT o.id FROM {members} n \
@@ -124,38 +156,42 @@ impl Merge<'_> {
              AND m.member_kind = '{kind}' AND m.member_external_id = n.member_external_id \
              AND m.group_external_id = n.group_external_id) ON CONFLICT DO NOTHING"
         );
-        self.execute(connection, member_new).await?;
-        Ok(())
+        changed += self.execute(connection, member_new).await?;
+        Ok(changed)
     }
 
-    /// Returns how many rows are new, or back.
+    /// Writes what differs. Returns how many rows are new, or back.
     async fn write(&self, connection: &mut Connection) -> Result<u64, sqlx::Error> {
-        let (table, stage, scope_column) = (self.table, self.stage, self.scope_column);
+        let (table, stage) = (self.table, self.stage);
         let assignments =
             self.columns.iter().map(|column| format!("{column} = s.{column}")).collect::<Vec<_>>().join(", ");
+        let update = |alive: u8, deleted: &str| {
+            format!(
+                "UPDATE {table} AS o SET {deleted}content_hash = s.content_hash, {assignments} FROM {DIFFERING} AS d \
+                 JOIN {stage} AS s ON s.external_id = d.external_id WHERE o.id = d.id AND d.alive = {alive}"
+            )
+        };
+        execute(connection, update(1, "")).await?;
         let mut added = 0;
         if self.keeps_deleted {
-            let revive = format!(
-                "UPDATE {table} AS o SET deleted = 0, content_hash = s.content_hash, {assignments} FROM {stage} AS s \
-                 WHERE o.{scope_column} = $1 AND o.external_id = s.external_id AND o.deleted = 1"
-            );
-            added += self.execute(connection, revive).await?;
+            added += execute(connection, update(0, "deleted = 0, ")).await?;
         }
-        let update = format!(
-            "UPDATE {table} AS o SET content_hash = s.content_hash, {assignments} FROM {stage} AS s \
-             WHERE o.{scope_column} = $1 AND o.external_id = s.external_id AND o.content_hash <> s.content_hash"
-        );
-        self.execute(connection, update).await?;
+        let new = format!("{DIFFERING} d JOIN {stage} s ON s.external_id = d.external_id AND d.id IS NULL");
+        added += self.insert(connection, &new).await?;
+        Ok(added)
+    }
+
+    /// Inserts staged rows, `s` in the source of rows.
+    async fn insert(&self, connection: &mut Connection, from: &str) -> Result<u64, sqlx::Error> {
+        let (table, scope_column) = (self.table, self.scope_column);
         let (deleted, zero) = if self.keeps_deleted { (", deleted", ", 0") } else { ("", "") };
         let names = self.columns.join(", ");
         let values = self.columns.iter().map(|column| format!("s.{column}")).collect::<Vec<_>>().join(", ");
         let insert = format!(
             "INSERT INTO {table} (id, {scope_column}, external_id, content_hash{deleted}, {names}) \
-             SELECT s.id, $1, s.external_id, s.content_hash{zero}, {values} FROM {stage} s \
-             WHERE NOT EXISTS (SELECT 1 FROM {table} o WHERE o.{scope_column} = $1 AND o.external_id = s.external_id)"
+             SELECT s.id, $1, s.external_id, s.content_hash{zero}, {values} FROM {from}"
         );
-        added += self.execute(connection, insert).await?;
-        Ok(added)
+        self.execute(connection, insert).await
     }
 
     async fn remove(&self, connection: &mut Connection) -> Result<u64, sqlx::Error> {
@@ -233,15 +269,11 @@ impl Merge<'_> {
         table: &str,
     ) -> Result<Examples, sqlx::Error> {
         let statement = format!(
-            "SELECT DISTINCT n.{column} FROM {stage} n WHERE n.{column} <> '' AND NOT EXISTS (SELECT 1 FROM {table} o \
-             WHERE o.{} = $1 AND o.deleted = 0 AND o.external_id = n.{column})",
+            "SELECT n.named FROM (SELECT DISTINCT {column} AS named FROM {stage} WHERE {column} <> '') n \
+             WHERE NOT EXISTS (SELECT 1 FROM {table} o \
+             WHERE o.{} = $1 AND o.deleted = 0 AND o.external_id = n.named) ORDER BY n.named",
             self.scope_column
         );
-        let rows = sqlx::query(AssertSqlSafe(statement))
-            .bind(self.scope)
-            .persistent(false)
-            .fetch_all(connection)
-            .await?;
-        Examples::of(&rows)
+        Examples::query(connection, sqlx::query(AssertSqlSafe(statement)).bind(self.scope)).await
     }
 }

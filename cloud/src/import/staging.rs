@@ -1,14 +1,16 @@
 //! Temporary tables that hold a file while it is merged.
 
 use sha2::{Digest, Sha256};
-use sqlx::{AssertSqlSafe, Row};
+use sqlx::AssertSqlSafe;
 
 use super::Examples;
-use crate::ids::new_id;
+use crate::ids::Ids;
 use crate::records::Tag;
-use crate::store::bulk::Bulk;
-use crate::store::sql::Sql;
+use crate::store::bulk::{Bulk, BulkRows};
 use crate::store::{Connection, Dialect};
+
+/// External ids that occur more than once, and the first row of each.
+const REPEATED: &str = "stage_repeated";
 
 /// Creates an empty temporary table, in place of one that an earlier import on this connection left.
 pub(crate) async fn create(
@@ -17,15 +19,19 @@ pub(crate) async fn create(
     columns: &str,
 ) -> Result<(), sqlx::Error> {
     drop_table(connection, name).await?;
-    let statement = format!("CREATE TEMPORARY TABLE {name} ({columns})");
-    sqlx::query(AssertSqlSafe(statement)).persistent(false).execute(connection).await?;
+    execute(connection, format!("CREATE TEMPORARY TABLE {name} ({columns})")).await?;
     Ok(())
+}
+
+/// Runs a statement without arguments; returns how many rows it concerned.
+pub(super) async fn execute(connection: &mut Connection, statement: String) -> Result<u64, sqlx::Error> {
+    let done = sqlx::query(AssertSqlSafe(statement)).persistent(false).execute(connection).await?;
+    Ok(done.rows_affected())
 }
 
 /// Removes a temporary table if it is there.
 pub(crate) async fn drop_table(connection: &mut Connection, name: &str) -> Result<(), sqlx::Error> {
-    let statement = format!("DROP TABLE IF EXISTS {name}");
-    sqlx::query(AssertSqlSafe(statement)).persistent(false).execute(connection).await?;
+    execute(connection, format!("DROP TABLE IF EXISTS {name}")).await?;
     Ok(())
 }
 
@@ -61,17 +67,58 @@ impl ContentHash {
 
 /// Rows of one kind on their way into their staging table. Of several rows with the same external id the
 /// first is kept.
+///
+/// The table is filled without an index, which is built when all rows are there: sorting once costs less than
+/// finding the place of each row, above all when the rows come in another order than that of their ids.
 pub(crate) struct Rows {
     table: &'static str,
     bulk: Bulk,
-    /// External id and row id of what `bulk` holds.
-    held: Vec<(String, String)>,
-    duplicates: Examples,
+    ids: Ids,
     nameless: u64,
 }
 
+/// Rows that are ready to be written, made by [`Draft`].
+pub(crate) struct Batch {
+    rows: BulkRows,
+    nameless: u64,
+}
+
+/// Makes batches of rows away from the connection, on the thread that reads the file.
+pub(crate) struct Draft {
+    rows: BulkRows,
+    ids: Ids,
+    nameless: u64,
+}
+
+impl Draft {
+    /// Starts with an empty batch.
+    pub(crate) fn new() -> Self {
+        Self { rows: BulkRows::default(), ids: Ids::new(), nameless: 0 }
+    }
+
+    /// Like [`Rows::begin`]; the caller ends the row at [`BulkRows::end_row`].
+    pub(crate) fn begin(
+        &mut self,
+        external_id: String,
+        content_hash: i64,
+    ) -> Result<Option<&mut BulkRows>, sqlx::Error> {
+        if external_id.is_empty() {
+            self.nameless += 1;
+            return Ok(None);
+        }
+        self.rows.value(external_id)?.value(self.ids.next())?.value(content_hash)?;
+        Ok(Some(&mut self.rows))
+    }
+
+    /// What was made since the last call.
+    pub(crate) fn take(&mut self) -> Batch {
+        Batch { rows: std::mem::take(&mut self.rows), nameless: std::mem::take(&mut self.nameless) }
+    }
+}
+
 impl Rows {
-    /// Creates the staging table: `id`, `external_id`, `content_hash`, then `columns`, each with its type.
+    /// Creates the staging table: `external_id`, `id`, `content_hash`, then `columns`, each with its type. Ids
+    /// ascend in the order of the file.
     pub(crate) async fn create(
         connection: &mut Connection,
         dialect: Dialect,
@@ -79,8 +126,7 @@ impl Rows {
         columns: &[(&str, &str)],
     ) -> Result<Self, sqlx::Error> {
         let mut definition =
-            "external_id TEXT NOT NULL PRIMARY KEY, id TEXT NOT NULL, content_hash BIGINT NOT NULL"
-                .to_owned();
+            "external_id TEXT NOT NULL, id TEXT NOT NULL, content_hash BIGINT NOT NULL".to_owned();
         let mut names = vec!["external_id", "id", "content_hash"];
         for (name, kind) in columns {
             definition.push_str(", ");
@@ -90,8 +136,7 @@ impl Rows {
             names.push(name);
         }
         create(connection, table, &definition).await?;
-        let bulk = Bulk::new(dialect, table, &names, "ON CONFLICT (external_id) DO NOTHING");
-        Ok(Self { table, bulk, held: Vec::new(), duplicates: Examples::default(), nameless: 0 })
+        Ok(Self { table, bulk: Bulk::new(dialect, table, &names, ""), ids: Ids::new(), nameless: 0 })
     }
 
     /// Begins a row; the caller adds the values of its columns and then calls [`Rows::end`]. None when the
@@ -105,60 +150,61 @@ impl Rows {
             self.nameless += 1;
             return Ok(None);
         }
-        let id = new_id();
-        self.bulk.value(external_id)?.value(id.as_str())?.value(content_hash)?;
-        self.held.push((external_id.to_owned(), id));
+        self.bulk.value(external_id)?.value(self.ids.next())?.value(content_hash)?;
         Ok(Some(&mut self.bulk))
     }
 
     /// Ends a row.
     pub(crate) async fn end(&mut self, connection: &mut Connection) -> Result<(), sqlx::Error> {
-        let held = self.held.len();
-        let written = self.bulk.end_row(connection).await?;
-        if written > 0 || self.bulk.is_empty() {
-            self.note_duplicates(connection, held, written).await?;
-        }
+        self.bulk.end_row(connection).await?;
         Ok(())
     }
 
-    /// Writes the last rows and reports what was left out.
+    /// Writes a batch that was made elsewhere.
+    pub(crate) async fn write(
+        &mut self,
+        connection: &mut Connection,
+        batch: Batch,
+    ) -> Result<(), sqlx::Error> {
+        self.nameless += batch.nameless;
+        self.bulk.write(connection, batch.rows).await?;
+        Ok(())
+    }
+
+    /// Writes the last rows, leaves out repeated ones and reports what was left out.
     pub(crate) async fn finish(
         mut self,
         connection: &mut Connection,
         what: &str,
         warnings: &mut Vec<String>,
     ) -> Result<(), sqlx::Error> {
-        let held = self.held.len();
-        let written = self.bulk.flush(connection).await?;
-        self.note_duplicates(connection, held, written).await?;
-        self.duplicates.warn(warnings, &format!("{what} left out because their external id occurred before"));
+        self.bulk.flush(connection).await?;
+        let table = self.table;
+        execute(
+            connection,
+            format!("CREATE INDEX {table}_by_external_id ON {table} (external_id, content_hash)"),
+        )
+        .await?;
+        create(connection, REPEATED, "external_id TEXT NOT NULL PRIMARY KEY, id TEXT NOT NULL").await?;
+        let repeated = format!(
+            "INSERT INTO {REPEATED} (external_id, id) SELECT r.external_id, MIN(s.id) FROM \
+             (SELECT external_id FROM {table} GROUP BY external_id HAVING COUNT(*) > 1) r \
+             JOIN {table} s ON s.external_id = r.external_id GROUP BY r.external_id"
+        );
+        if execute(connection, repeated).await? > 0 {
+            let later = format!(
+                "FROM {table} WHERE EXISTS (SELECT 1 FROM {REPEATED} r \
+                 WHERE r.external_id = {table}.external_id AND r.id <> {table}.id)"
+            );
+            let statement = format!("SELECT external_id {later} ORDER BY id");
+            Examples::query(connection, sqlx::query(AssertSqlSafe(statement)))
+                .await?
+                .warn(warnings, &format!("{what} left out because their external id occurred before"));
+            execute(connection, format!("DELETE {later}")).await?;
+        }
+        drop_table(connection, REPEATED).await?;
         if self.nameless > 0 {
             warnings.push(format!("{} {what} left out because they have no external id", self.nameless));
-        }
-        Ok(())
-    }
-
-    async fn note_duplicates(
-        &mut self,
-        connection: &mut Connection,
-        held: usize,
-        written: u64,
-    ) -> Result<(), sqlx::Error> {
-        let rows = std::mem::take(&mut self.held);
-        if u64::try_from(held) == Ok(written) {
-            return Ok(());
-        }
-        let mut sql = Sql::new("SELECT id FROM ");
-        sql.push(self.table).push(" WHERE external_id IN ");
-        sql.bind_list(&rows.iter().map(|(external_id, _)| external_id.clone()).collect::<Vec<_>>())?;
-        let mut kept = std::collections::HashSet::new();
-        for row in sql.rows(connection).await? {
-            kept.insert(row.try_get::<String, _>(0)?);
-        }
-        for (external_id, id) in rows {
-            if !kept.contains(&id) {
-                self.duplicates.add(&external_id);
-            }
         }
         Ok(())
     }

@@ -128,24 +128,18 @@ async fn merge(connection: &mut Connection, place: &Place<'_>) -> Result<(Counts
     .await?
     .rows_affected();
     let mut warnings = Vec::new();
-    let rows = sqlx::query(
+    let unknown = sqlx::query(
         "SELECT DISTINCT n.full_name FROM stage_catalogue n WHERE n.full_name <> '' AND NOT EXISTS \
          (SELECT 1 FROM data_objects o WHERE o.data_source_id = $1 AND o.full_name = n.full_name AND o.deleted = 0)",
     )
-    .bind(data_source)
-    .persistent(false)
-    .fetch_all(&mut *connection)
-    .await?;
-    Examples::of(&rows)?.warn(&mut warnings, "tagged data objects are unknown");
-    let rows = sqlx::query(
+    .bind(data_source);
+    Examples::query(connection, unknown).await?.warn(&mut warnings, "tagged data objects are unknown");
+    let unknown = sqlx::query(
         "SELECT DISTINCT n.user_id FROM stage_catalogue n WHERE n.user_id <> '' AND NOT EXISTS \
          (SELECT 1 FROM accounts a WHERE a.identity_store_id = $1 AND a.external_id = n.user_id) \
          AND NOT EXISTS (SELECT 1 FROM users u WHERE u.id = n.user_id)",
     )
-    .bind(identity_store)
-    .persistent(false)
-    .fetch_all(connection)
-    .await?;
-    Examples::of(&rows)?.warn(&mut warnings, "tagged users are unknown");
+    .bind(identity_store);
+    Examples::query(connection, unknown).await?.warn(&mut warnings, "tagged users are unknown");
     Ok((Counts { added, updated: 0, removed }, warnings))
 }

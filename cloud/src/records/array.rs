@@ -14,7 +14,8 @@ use tokio::sync::mpsc;
 const PIECE: usize = 256 * 1024;
 /// The largest element: an access control with very many items has some megabytes.
 const LARGEST_ELEMENT: usize = 512 * 1024 * 1024;
-const BATCH: usize = 512;
+/// So many that their values fit into one statement.
+const BATCH: usize = 256;
 const BATCHES_AHEAD: usize = 4;
 
 /// Why a file could not be read to its end.
@@ -46,6 +47,18 @@ pub(crate) enum ArrayError {
 pub(crate) fn read<T: DeserializeOwned + Send + 'static>(
     path: PathBuf,
 ) -> mpsc::Receiver<Result<Vec<T>, ArrayError>> {
+    read_with(path, |batch| batch)
+}
+
+/// Like [`read`], with more work on each batch done on that thread, beside the work of the receiver.
+pub(crate) fn read_with<T, B>(
+    path: PathBuf,
+    mut prepare: impl FnMut(Vec<T>) -> B + Send + 'static,
+) -> mpsc::Receiver<Result<B, ArrayError>>
+where
+    T: DeserializeOwned + Send + 'static,
+    B: Send + 'static,
+{
     let (sender, receiver) = mpsc::channel(BATCHES_AHEAD);
     tokio::task::spawn_blocking(move || {
         let mut batch = Vec::with_capacity(BATCH);
@@ -53,13 +66,13 @@ pub(crate) fn read<T: DeserializeOwned + Send + 'static>(
         let outcome = File::open(path).map_err(ArrayError::from).and_then(|file| {
             for_each(file, |element| {
                 batch.push(element);
-                batch.len() < BATCH
-                    || sender
-                        .blocking_send(Ok(std::mem::replace(&mut batch, Vec::with_capacity(BATCH))))
-                        .is_ok()
+                batch.len() < BATCH || {
+                    let full = std::mem::replace(&mut batch, Vec::with_capacity(BATCH));
+                    sender.blocking_send(Ok(prepare(full))).is_ok()
+                }
             })
         });
-        let _ = sender.blocking_send(outcome.map(|()| batch));
+        let _ = sender.blocking_send(outcome.map(|()| prepare(batch)));
     });
     receiver
 }

@@ -1,9 +1,34 @@
 //! Inserting many rows by few statements.
 
+use std::sync::Arc;
+
 use sqlx::any::AnyArguments;
 use sqlx::{Any, Arguments, AssertSqlSafe, Encode, Type};
 
 use super::{Connection, Dialect};
+
+/// Values of rows that are not written yet. They can be collected on any thread.
+#[derive(Default)]
+pub(crate) struct BulkRows {
+    rows: usize,
+    arguments: AnyArguments,
+}
+
+impl BulkRows {
+    /// Adds one value. A `String` is taken as it is, a `&str` is copied.
+    pub(crate) fn value<'v, T: Encode<'v, Any> + Type<Any>>(
+        &mut self,
+        value: T,
+    ) -> Result<&mut Self, sqlx::Error> {
+        self.arguments.add(value).map_err(sqlx::Error::Encode)?;
+        Ok(self)
+    }
+
+    /// Ends a row.
+    pub(crate) fn end_row(&mut self) {
+        self.rows += 1;
+    }
+}
 
 /// Collects rows for one table and writes them as multi-row `INSERT`s. Rows that are still held when it is
 /// dropped are lost: call [`Bulk::flush`].
@@ -13,28 +38,23 @@ pub(crate) struct Bulk {
     columns: usize,
     capacity: usize,
     dialect: Dialect,
-    full: String,
-    rows: usize,
-    arguments: AnyArguments,
+    /// The number of rows of the last statement, and its text: nearly all are the same.
+    last: (usize, Arc<str>),
+    held: BulkRows,
 }
 
 impl Bulk {
     /// `table` and `columns` are names, `tail` follows the rows (an `ON CONFLICT` clause or nothing).
     pub(crate) fn new(dialect: Dialect, table: &str, columns: &[&str], tail: &'static str) -> Self {
-        let capacity = (dialect.bulk_arguments() / columns.len().max(1)).max(1);
-        let head = format!("INSERT INTO {table} ({}) VALUES ", columns.join(", "));
-        let mut bulk = Self {
-            head,
+        Self {
+            head: format!("INSERT INTO {table} ({}) VALUES ", columns.join(", ")),
             tail,
             columns: columns.len(),
-            capacity,
+            capacity: (dialect.bulk_arguments() / columns.len().max(1)).max(1),
             dialect,
-            full: String::new(),
-            rows: 0,
-            arguments: AnyArguments::default(),
-        };
-        bulk.full = bulk.statement(capacity);
-        bulk
+            last: (0, Arc::from("")),
+            held: BulkRows::default(),
+        }
     }
 
     /// Adds one value; a row is complete when as many values were added as there are columns.
@@ -42,42 +62,41 @@ impl Bulk {
         &mut self,
         value: T,
     ) -> Result<&mut Self, sqlx::Error> {
-        self.arguments.add(value).map_err(sqlx::Error::Encode)?;
+        self.held.value(value)?;
         Ok(self)
     }
 
-    /// Ends a row; writes when enough are held. Returns how many rows were written now.
-    pub(crate) async fn end_row(&mut self, connection: &mut Connection) -> Result<u64, sqlx::Error> {
-        self.rows += 1;
-        debug_assert_eq!(
-            self.arguments.len(),
-            self.rows * self.columns,
-            "a row of {} is not complete",
-            self.head
-        );
-        if self.rows < self.capacity { Ok(0) } else { self.flush(connection).await }
+    /// Ends a row; writes when enough are held.
+    pub(crate) async fn end_row(&mut self, connection: &mut Connection) -> Result<(), sqlx::Error> {
+        self.held.end_row();
+        if self.held.rows < self.capacity { Ok(()) } else { self.flush(connection).await }
     }
 
-    /// Whether nothing is held.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.rows == 0
+    /// Writes what is held.
+    pub(crate) async fn flush(&mut self, connection: &mut Connection) -> Result<(), sqlx::Error> {
+        let held = std::mem::take(&mut self.held);
+        self.write(connection, held).await
     }
 
-    /// Writes what is held. Returns how many rows were inserted, which is fewer than were added when the tail
-    /// skips conflicting ones.
-    pub(crate) async fn flush(&mut self, connection: &mut Connection) -> Result<u64, sqlx::Error> {
-        if self.rows == 0 {
-            return Ok(0);
+    /// Writes rows that were collected elsewhere, as one statement: they must not be many more than fit into
+    /// [`Dialect::bulk_arguments`].
+    pub(crate) async fn write(
+        &mut self,
+        connection: &mut Connection,
+        rows: BulkRows,
+    ) -> Result<(), sqlx::Error> {
+        let BulkRows { rows, arguments } = rows;
+        if rows == 0 {
+            return Ok(());
         }
-        let complete = self.rows == self.capacity;
-        let statement = if complete { self.full.clone() } else { self.statement(self.rows) };
-        let arguments = std::mem::take(&mut self.arguments);
-        self.rows = 0;
-        let done = sqlx::query_with(AssertSqlSafe(statement), arguments)
-            .persistent(complete)
-            .execute(connection)
-            .await?;
-        Ok(done.rows_affected())
+        debug_assert_eq!(arguments.len(), rows * self.columns, "a row of {} is not complete", self.head);
+        let again = self.last.0 == rows;
+        if !again {
+            self.last = (rows, self.statement(rows).into());
+        }
+        let statement = AssertSqlSafe(Arc::clone(&self.last.1));
+        sqlx::query_with(statement, arguments).persistent(again).execute(connection).await?;
+        Ok(())
     }
 
     fn statement(&self, rows: usize) -> String {

@@ -181,6 +181,137 @@ async fn what_is_created_here_reaches_the_file_and_its_feedback_settles_it() -> 
 }
 
 #[tokio::test]
+async fn a_word_on_an_object_reaches_everything_below_it() -> Result<(), Failure> {
+    let (site, manager) = filled().await?;
+    let words = |name: &str, words: &[&str]| json!({ "permission": name, "globalPermissions": words });
+    let (all, write) = (["read", "write", "admin"], ["write", "admin"]);
+    let input = json!({ "dataObjectTypes": [
+        { "name": "schema", "permissions": [words("USAGE", &all)] },
+        { "name": "table", "permissions": [words("SELECT", &all), words("INSERT", &write),
+            { "permission": "OWN", "globalPermissions": ["admin"], "cannotBeGranted": true }] },
+        { "name": "column", "permissions": [words("SELECT", &all), words("UPDATE", &write)] }] });
+    site.client.query(METADATA, &json!({ "id": "warehouse", "input": input })).await?;
+    let object = |id: &str, parent: &str, kind: &str| json!({ "externalId": id, "name": id, "fullName": format!("db.{id}"), "type": kind, "parentExternalId": parent });
+    let column = |id: &str| object(&format!("{id}.c"), id, "column");
+    let objects = [object("s", "", "schema"), object("s.t", "s", "table"), column("s.t"), column("a")];
+    // One that is gone, and two that are each other's parents.
+    let odd = [object("s.gone", "s", "table"), object("x", "y", "schema"), object("y", "x", "schema")];
+    site.import_objects(&json!([&objects[..], &odd].concat()), false).await?;
+    site.import_objects(&json!([&objects[..], &odd[1..]].concat()), true).await?;
+
+    let writers =
+        create(&manager, json!({ "name": "Writers", "whatDataObjects": [by_name("s", &["WRITE"], &[])] }))
+            .await?;
+    let odd =
+        create(&manager, json!({ "name": "Odd", "whatDataObjects": [by_name("x", &["READ"], &[])] })).await?;
+    let entry = async |id: &str, filter: Value| {
+        let file = site.export(&filter).await?;
+        let list = file["accessProviders"].as_array().cloned().unwrap_or_default();
+        Ok::<_, Failure>(list.into_iter().find(|entry| entry["id"] == id).unwrap_or_default())
+    };
+    let item = |name: &str, kind: &str, permissions: &[&str]| json!({ "dataObject": { "fullName": format!("db.{name}"), "type": kind }, "permissions": permissions });
+    let first = entry(&writers, json!({})).await?;
+    assert_eq!(
+        first["what"],
+        json!([
+            item("s", "schema", &["USAGE"]),
+            item("s.t", "table", &["INSERT", "SELECT"]),
+            item("s.t.c", "column", &["UPDATE"])
+        ])
+    );
+    assert_eq!(first["deleteWhat"], json!([]));
+    assert_eq!(
+        entry(&odd, json!({})).await?["what"],
+        json!([item("x", "schema", &["USAGE"])]),
+        "a circle ends"
+    );
+
+    // In step until something appears below the schema.
+    let feedback = json!([{ "externalId": writers, "access": [{ "actualName": "W", "errors": null, "warnings": null }] }]);
+    site.feedback(&feedback).await?;
+    let out_of_sync = json!({ "status": { "outOfSync": true } });
+    assert_eq!(entry(&writers, out_of_sync.clone()).await?, Value::Null);
+    site.import_objects(&json!([object("s.new", "s", "table")]), false).await?;
+    let grown = entry(&writers, out_of_sync.clone()).await?;
+    assert_eq!(grown["what"][1], item("s.new", "table", &["INSERT", "SELECT"]));
+    site.feedback(&feedback).await?;
+
+    // What a weaker word no longer stands for is taken away.
+    manager
+        .query(
+            UPDATE,
+            &json!({ "id": writers, "input": { "whatDataObjects": [by_name("s", &["READ"], &[])] } }),
+        )
+        .await?;
+    let weaker = entry(&writers, out_of_sync).await?;
+    assert_eq!(
+        weaker["what"],
+        json!([
+            item("s", "schema", &["USAGE"]),
+            item("s.new", "table", &["SELECT"]),
+            item("s.t", "table", &["SELECT"])
+        ])
+    );
+    assert_eq!(
+        weaker["deleteWhat"],
+        json!([
+            item("s.new", "table", &["INSERT"]),
+            item("s.t", "table", &["INSERT"]),
+            item("s.t.c", "column", &["UPDATE"])
+        ])
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn feedback_settles_who_owns_a_name_in_the_target() -> Result<(), Failure> {
+    let (site, manager) = filled().await?;
+    let one = create(&manager, json!({ "name": "One" })).await?;
+    let two = create(&manager, json!({ "name": "Two" })).await?;
+    for id in [&one, &two] {
+        let input = json!({ "dataSources": [{ "dataSource": "warehouse" }] });
+        manager.query(UPDATE, &json!({ "id": id, "input": input })).await?;
+    }
+    site.export(&json!({})).await?;
+    // Found in the target before the feedback told that it is ours.
+    let found = json!([{ "externalId": "A", "name": "A", "action": "grant", "actualName": "A", "who": null, "what": [] }]);
+    assert_eq!(site.import_access(&found, false).await?["result"]["accessAdded"], 1);
+    let feedback = |id: &str, name: &str| json!({ "externalId": id, "access": [{ "actualName": name, "externalId": name, "errors": null }] });
+    let names = async |list: Value| {
+        let state = site.feedback(&list).await?;
+        let answer = manager.query("{accessProviders{... on PagedResult{edges{node{... on AccessProvider{name external syncData{externalId}}}}}}}", &Value::Null).await?;
+        let mut found: Vec<String> = answer["accessProviders"]["edges"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .map(|edge| {
+                let node = &edge["node"];
+                format!("{} {} {}", node["name"], node["external"], node["syncData"][0]["externalId"])
+                    .replace('"', "")
+            })
+            .collect();
+        found.sort_unstable();
+        Ok::<_, Failure>((
+            found,
+            state["result"]["accessNamesAdded"].clone(),
+            state["result"]["warnings"].to_string(),
+        ))
+    };
+    let (found, added, warnings) = names(json!([feedback(&one, "A"), feedback(&two, "B")])).await?;
+    assert_eq!(
+        (found, added, warnings.as_str()),
+        (vec!["One false A".to_owned(), "Two false B".to_owned()], json!(2), "[]")
+    );
+    // Two of ours may exchange names, but neither loses its name to the other.
+    let (found, _, warnings) = names(json!([feedback(&one, "B"), feedback(&two, "A")])).await?;
+    assert_eq!((found, warnings.as_str()), (vec!["One false B".to_owned(), "Two false A".to_owned()], "[]"));
+    let (found, _, warnings) = names(json!([feedback(&one, "A"), feedback(&one, "C")])).await?;
+    assert_eq!(found.len(), 2, "{found:?}");
+    assert!(warnings.contains("belong to another") && warnings.contains("occurred before"), "{warnings}");
+    Ok(())
+}
+
+#[tokio::test]
 async fn what_the_target_has_is_imported_with_exact_counts() -> Result<(), Failure> {
     let (site, manager) = filled().await?;
     let role = |id: &str, who: Value| {

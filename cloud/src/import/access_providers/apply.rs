@@ -1,6 +1,6 @@
 //! Merges staged access providers into the stored ones.
 
-use sqlx::{AssertSqlSafe, Row};
+use sqlx::AssertSqlSafe;
 
 use super::super::Examples;
 use super::super::staging::{create, drop_table};
@@ -252,17 +252,10 @@ impl Apply<'_> {
     }
 
     async fn unknown(&mut self) -> Result<Examples, sqlx::Error> {
-        let rows = sqlx::query(
+        let unknown = sqlx::query(
             "SELECT DISTINCT w.item FROM access_provider_who w JOIN stage_access_ids i ON i.id = w.access_provider_id \
              WHERE w.kind IN ('accountName', 'groupName', 'externalId')",
-        )
-        .persistent(false)
-        .fetch_all(&mut *self.connection)
-        .await?;
-        let mut examples = Examples::default();
-        for row in rows {
-            examples.add(row.try_get(0)?);
-        }
-        Ok(examples)
+        );
+        Examples::query(self.connection, unknown).await
     }
 }

@@ -1,0 +1,53 @@
+//! What the benchmark of this crate calls: the work of the import worker on a file, without HTTP in between.
+//!
+//! Not part of the interface of the crate.
+
+use std::path::Path;
+
+use crate::files::Files;
+use crate::import::data_objects;
+use crate::jobs::outcome::Outcome;
+use crate::sources;
+use crate::store::Store;
+
+const DATA_SOURCE: &str = "warehouse";
+
+/// A store with one data source.
+#[derive(Debug)]
+pub struct Bench {
+    store: Store,
+    files: Files,
+}
+
+/// Data objects added, updated and removed by an import, and its warnings.
+pub type Imported = ([u64; 3], Vec<String>);
+
+impl Bench {
+    /// Creates a store in an empty folder.
+    pub async fn open(folder: &Path) -> Result<Self, Box<dyn std::error::Error>> {
+        let store = Store::open(folder).await?;
+        let files = Files::open(folder.join("files"))?;
+        sources::ensure_data_source(&store, DATA_SOURCE, None).await?;
+        Ok(Self { store, files })
+    }
+
+    /// Imports a file of data objects as the worker does: read, stage, merge, commit.
+    pub async fn import(&self, file: &Path) -> Result<Imported, Box<dyn std::error::Error>> {
+        let (key, draft) = self.files.draft();
+        std::fs::hard_link(file, &draft)?;
+        self.files.publish(&key).await?;
+        let outcome = data_objects::run(&self.store, &self.files, DATA_SOURCE, &key, true, &[]).await?;
+        self.files.remove(&key).await;
+        match outcome {
+            Outcome::DataSource { objects, warnings } => {
+                Ok(([objects.added, objects.updated, objects.removed], warnings))
+            }
+            _ => Err("the import had the outcome of other work".into()),
+        }
+    }
+
+    /// Closes the store.
+    pub async fn close(self) {
+        self.store.close().await;
+    }
+}
