@@ -71,8 +71,9 @@ pub struct Account {
 pub struct ClientOptions {
     /// The base of all API addresses, with a slash at the end.
     pub base: Url,
-    /// The address of the identity provider; Amazon's by default.
-    pub identity_provider: Url,
+    /// The address of the identity provider. By default a self-hosted server signs its users in itself, and Amazon
+    /// those of Raito's own cloud.
+    pub identity_provider: Option<Url>,
     /// Send no `Authorization` header.
     pub skip_authentication: bool,
     /// Hand over local paths instead of uploading.
@@ -91,7 +92,7 @@ impl ClientOptions {
             |text: &str| Url::parse(text).map_err(|error| CloudError::Setup { reason: error.to_string() });
         Ok(Self {
             base: base.map_or_else(|| parse(DEFAULT_BASE), Ok)?,
-            identity_provider: identity_provider.map_or_else(|| parse(auth::DEFAULT_ENDPOINT), Ok)?,
+            identity_provider,
             skip_authentication: false,
             skip_file_upload: false,
             timing: Timing::default(),
@@ -214,11 +215,16 @@ impl CloudClient {
             request = request.header(header::AUTHORIZATION, value);
         }
         let response = send(what, request).await?;
+        self.notice_server(&response);
+        success(what, response).await
+    }
+
+    /// Remembers whether an answer of the API came from a self-hosted server, which says so.
+    fn notice_server(&self, response: &Response) {
         let server = response.headers().get(header::SERVER);
         if server.is_some_and(|name| name.as_bytes().starts_with(b"raito-cloud/")) {
             self.shared.self_hosted.store(true, Ordering::Relaxed);
         }
-        success(what, response).await
     }
 }
 

@@ -124,8 +124,9 @@ impl Failure {
 impl From<CloudError> for Failure {
     fn from(error: CloudError) -> Self {
         let kind = match &error {
-            CloudError::SignIn { .. } | CloudError::NoCredentials { .. } => FailureKind::CloudSignIn,
-            CloudError::Status { status: 401 | 403, .. } => FailureKind::CloudSignIn,
+            CloudError::SignIn { .. }
+            | CloudError::NoCredentials { .. }
+            | CloudError::Status { status: 401 | 403, .. } => FailureKind::CloudSignIn,
             CloudError::File { .. } => FailureKind::Unexpected,
             _ => FailureKind::Cloud,
         };
@@ -325,7 +326,7 @@ impl CallContext<'_> {
             types::Error::RateLimited(limit) => {
                 let wait = limit
                     .retry_after_ms
-                    .map(|wait| std::time::Duration::from_millis(wait))
+                    .map(std::time::Duration::from_millis)
                     .map(|wait| format!("in {}", humantime::format_duration(wait)));
                 Failure::new(
                     FailureKind::TargetConnection,

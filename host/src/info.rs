@@ -70,10 +70,10 @@ pub async fn inspect(name: &str, base: &Path, folders: &[PathBuf]) -> Result<Con
         .map_err(|error| Failure::unexpected(format!("the sandbox cannot be set up: {error}")))?;
     let connector = Connector::load(&sandbox, &path)?;
     let info = describe(&sandbox, &connector).await?;
-    Ok(report(connector, info))
+    Ok(report(connector, &info))
 }
 
-fn report(connector: Connector, info: ConnectorInfo) -> ConnectorReport {
+fn report(connector: Connector, info: &ConnectorInfo) -> ConnectorReport {
     let log = ConnectorLog::default();
     let clean = |text: &str| log.clean(text);
     let mut sha256 = String::with_capacity(64);

@@ -53,16 +53,18 @@ async fn run_targets(
     display: &Display,
     done: &mut Vec<TargetSummary>,
 ) -> Result<(), Failure> {
+    if let Some(unknown) =
+        settings.only_targets.iter().find(|name| !settings.targets.iter().any(|target| &target.name == *name))
+    {
+        let known: Vec<_> = settings.targets.iter().map(|target| target.name.as_str()).collect();
+        let message = format!("`only-targets` names `{unknown}`, which is not a target");
+        return Err(Failure::new(FailureKind::Configuration, message)
+            .hint(format!("the targets are: {}", known.join(", "))));
+    }
     let selected: Vec<_> = settings.targets.iter().filter(|target| settings.selects(target)).collect();
     if selected.is_empty() {
-        let known: Vec<_> = settings.targets.iter().map(|target| target.name.as_str()).collect();
-        return Err(Failure::new(FailureKind::Configuration, "there is no target to run").hint(
-            if known.is_empty() {
-                "add one under `targets` in raito.yml, or give --connector-name".to_owned()
-            } else {
-                format!("`only-targets` selects none of: {}", known.join(", "))
-            },
-        ));
+        return Err(Failure::new(FailureKind::Configuration, "there is no target to run")
+            .hint("add one under `targets` in raito.yml, or give --connector-name"));
     }
     let sandbox = Sandbox::new(&cache_location())
         .map_err(|error| Failure::unexpected(format!("the sandbox cannot be set up: {error}")))?;

@@ -8,10 +8,12 @@
 //! 3. The ID token counts until ten seconds before its end. Then the refresh token is used; if that fails,
 //!    the password again.
 //!
-//! Where the identity provider is: `AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER`, else `AWS_ENDPOINT_URL`, else
-//! Amazon's address for `eu-central-1`; the first two are what Amazon's own libraries read.
+//! Where the identity provider is: `AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER`, else `AWS_ENDPOINT_URL` (what Amazon's
+//! own libraries read), else the API itself if it is a self-hosted server, which says so in its `Server` header,
+//! else Amazon's address for `eu-central-1`.
 
 use std::collections::HashMap;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
@@ -156,6 +158,7 @@ impl CloudClient {
         }
         let url = self.address(&format!("admin/org/{domain}"))?;
         let response = send(what, self.bare(Method::GET, url)).await?;
+        self.notice_server(&response);
         let status = response.status().as_u16();
         let body = response.text().await.map_err(|error| CloudError::unreachable(what, error))?;
         if status != 200 {
@@ -171,6 +174,18 @@ impl CloudClient {
             .ok_or_else(|| CloudError::BadAnswer { what, reason: "no `ClientAppId`".to_owned() })?;
         known.insert(domain, id.to_owned());
         Ok(id.to_owned())
+    }
+
+    /// Where users sign in. The organisation look-up has told by now who serves the API.
+    fn identity_provider(&self) -> Result<Url, CloudError> {
+        let options = &self.shared.options;
+        if let Some(url) = &options.identity_provider {
+            return Ok(url.clone());
+        }
+        if self.shared.self_hosted.load(Ordering::Relaxed) {
+            return Ok(options.base.clone());
+        }
+        Url::parse(DEFAULT_ENDPOINT).map_err(|error| CloudError::Setup { reason: error.to_string() })
     }
 
     /// One `InitiateAuth`, with its three attempts.
@@ -196,8 +211,9 @@ impl CloudClient {
     }
 
     async fn attempt(&self, user: &str, body: String) -> Result<Tokens, Failure> {
+        let identity_provider = self.identity_provider().map_err(|error| Failure { again: false, error })?;
         let request = self
-            .bare(Method::POST, self.shared.options.identity_provider.clone())
+            .bare(Method::POST, identity_provider)
             .header(header::CONTENT_TYPE, "application/x-amz-json-1.1")
             .header("X-Amz-Target", "AWSCognitoIdentityProviderService.InitiateAuth")
             .body(body);

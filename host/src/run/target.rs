@@ -184,33 +184,48 @@ async fn all_steps(run: &TargetRun<'_>, done: &mut Vec<StepSummary>) -> Result<(
         connector.data_source().is_none() && connector.access().is_none() && connector.data_usage().is_none();
     if !only_identities {
         let task = Task::new(run, JobType::DataSource, Step::DataSource);
-        if may_run(&task, skip.data_source, &run.ids.data_source, connector.data_source().is_some(), done)
-            .await
+        if may_run(
+            &task,
+            skip.data_source,
+            run.ids.data_source.as_ref(),
+            connector.data_source().is_some(),
+            done,
+        )
+        .await
         {
-            task.run(done, data_source::run(&task)).await?;
+            task.run(done, Box::pin(data_source::run(&task))).await?;
         }
     }
     let task = Task::new(run, JobType::IdentityStore, Step::IdentityStore);
     if may_run(
         &task,
         skip.identity_store,
-        &run.ids.identity_store,
+        run.ids.identity_store.as_ref(),
         connector.identity_store().is_some(),
         done,
     )
     .await
     {
-        task.run(done, identity_store::run(&task)).await?;
+        task.run(done, Box::pin(identity_store::run(&task))).await?;
     }
     if !only_identities {
         let task = Task::new(run, JobType::DataAccess, Step::AccessFromTarget);
-        if may_run(&task, skip.data_access, &run.ids.data_source, connector.access().is_some(), done).await {
-            not_applied = access::run(&task, done).await?;
+        if may_run(&task, skip.data_access, run.ids.data_source.as_ref(), connector.access().is_some(), done)
+            .await
+        {
+            not_applied = Box::pin(access::run(&task, done)).await?;
         }
         let task = Task::new(run, JobType::DataUsage, Step::DataUsage);
-        if may_run(&task, skip.data_usage, &run.ids.data_source, connector.data_usage().is_some(), done).await
+        if may_run(
+            &task,
+            skip.data_usage,
+            run.ids.data_source.as_ref(),
+            connector.data_usage().is_some(),
+            done,
+        )
+        .await
         {
-            task.run(done, data_usage::run(&task)).await?;
+            task.run(done, Box::pin(data_usage::run(&task))).await?;
         }
     }
     not_applied.map_or(Ok(()), Err)
@@ -220,7 +235,7 @@ async fn all_steps(run: &TargetRun<'_>, done: &mut Vec<StepSummary>) -> Result<(
 async fn may_run(
     task: &Task<'_>,
     skipped: bool,
-    id: &Option<String>,
+    id: Option<&String>,
     implemented: bool,
     done: &mut Vec<StepSummary>,
 ) -> bool {

@@ -4,10 +4,13 @@
 //! The operator's proxy settings play no part: a proxy would be a way around the gate.
 
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use http_body_util::BodyExt;
+use hyper::body::{Body, Frame, SizeHint};
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -50,9 +53,10 @@ impl WasiHttpHooks for GatedHttp {
 async fn send(
     gate: &NetworkGate,
     tls: Arc<ClientConfig>,
-    mut request: http::Request<WasiBody>,
+    request: http::Request<WasiBody>,
     options: RequestOptions,
 ) -> Answer {
+    let mut request = request.map(|body| RequestBody { body: Some(body) });
     let https = request.uri().scheme() == Some(&http::uri::Scheme::HTTPS);
     let authority = request.uri().authority().ok_or(Error::HttpRequestUriInvalid)?;
     if authority.as_str().contains('@') {
@@ -86,6 +90,46 @@ async fn send(
         }
     };
     Ok((response.map(|body| body.map_err(Error::Hyper).boxed_unsync()), Box::new(processed)))
+}
+
+/// The body of a request, which is taken from the connector to its end even if nobody wants it: because the request is
+/// denied, because a GET has none, because the server answered early. Without that, the connector would see its body
+/// break off, sooner or later than the answer or the error that it should see, as it happens.
+struct RequestBody {
+    /// Gone only while it is being dropped.
+    body: Option<WasiBody>,
+}
+
+impl Body for RequestBody {
+    type Data = <WasiBody as Body>::Data;
+    type Error = Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Self::Data>, Error>>> {
+        match &mut self.body {
+            Some(body) => Pin::new(body).poll_frame(context),
+            None => Poll::Ready(None),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.as_ref().is_none_or(Body::is_end_stream)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.as_ref().map_or_else(|| SizeHint::with_exact(0), Body::size_hint)
+    }
+}
+
+impl Drop for RequestBody {
+    fn drop(&mut self) {
+        if let (Some(mut body), Ok(runtime)) = (self.body.take(), tokio::runtime::Handle::try_current()) {
+            // Ends with the connector's instance at the latest, which holds the other end.
+            runtime.spawn(async move { while let Some(Ok(_)) = body.frame().await {} });
+        }
+    }
 }
 
 async fn connect_to(

@@ -14,9 +14,11 @@ use tempfile::TempDir;
 const GUARD: Duration = Duration::from_secs(60);
 
 /// The file of a guest.
-pub fn guest(name: &str) -> PathBuf {
+pub(crate) fn guest(name: &str) -> PathBuf {
     let Some(folder) = std::env::var_os("RAITO_TEST_GUESTS") else {
-        panic!("RAITO_TEST_GUESTS is not set: run the tests with `cargo xtask test`, which compiles the guests");
+        panic!(
+            "RAITO_TEST_GUESTS is not set: run the tests with `cargo xtask test`, which compiles the guests"
+        );
     };
     let file = Path::new(&folder).join(format!("{name}.wasm"));
     assert!(file.is_file(), "{} is missing: run the tests with `cargo xtask test`", file.display());
@@ -24,25 +26,25 @@ pub fn guest(name: &str) -> PathBuf {
 }
 
 /// A folder of one test. It is the working folder and the home of what runs in it.
-pub struct Place {
+pub(crate) struct Place {
     folder: TempDir,
 }
 
 impl Place {
     /// An empty folder.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Place { folder: tempfile::tempdir().unwrap() }
     }
 
     /// A folder with a `raito.yml` for the embedded cloud and these targets, written as YAML without indentation.
-    pub fn with_targets(targets: &[String]) -> Self {
+    pub(crate) fn with_targets(targets: &[String]) -> Self {
         let place = Place::new();
         place.configure("", targets);
         place
     }
 
     /// Writes `raito.yml`: the embedded cloud, what else stands at the top, the targets.
-    pub fn configure(&self, top: &str, targets: &[String]) {
+    pub(crate) fn configure(&self, top: &str, targets: &[String]) {
         let mut text = format!("embedded: true\n{top}targets:\n");
         for target in targets {
             for (at, line) in target.trim_end().lines().enumerate() {
@@ -55,12 +57,12 @@ impl Place {
     }
 
     /// The folder itself.
-    pub fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         self.folder.path()
     }
 
     /// Writes a file, and the folders it is in.
-    pub fn write(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
+    pub(crate) fn write(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
         let file = self.path().join(name);
         fs::create_dir_all(file.parent().unwrap()).unwrap();
         fs::write(&file, content).unwrap();
@@ -68,12 +70,12 @@ impl Place {
     }
 
     /// Reads a file as text.
-    pub fn read(&self, name: &str) -> String {
+    pub(crate) fn read(&self, name: &str) -> String {
         fs::read_to_string(self.path().join(name)).unwrap()
     }
 
     /// The one file in the folder whose name contains `part`.
-    pub fn read_matching(&self, part: &str) -> String {
+    pub(crate) fn read_matching(&self, part: &str) -> String {
         let found: Vec<_> = fs::read_dir(self.path())
             .unwrap()
             .map(|entry| entry.unwrap().file_name().into_string().unwrap())
@@ -85,7 +87,7 @@ impl Place {
 
     /// The program with these arguments: in this folder, at home in it, and with nothing in its environment that
     /// would change what it does.
-    pub fn raito(&self, arguments: &[&str]) -> Raito {
+    pub(crate) fn raito(&self, arguments: &[&str]) -> Raito {
         let mut command = Command::new(env!("CARGO_BIN_EXE_raito"));
         command.args(arguments).current_dir(self.path());
         for (name, _) in std::env::vars_os() {
@@ -104,25 +106,23 @@ impl Place {
     }
 
     /// `raito run` with these arguments and a summary for machines.
-    pub fn run(&self, arguments: &[&str]) -> Outcome {
+    pub(crate) fn run(&self, arguments: &[&str]) -> Outcome {
         self.raito(&[&["run", "--format", "json"], arguments].concat()).finish()
     }
 
     /// What the cloud of this folder says it holds, as JSON.
-    pub fn status(&self) -> Value {
+    pub(crate) fn status(&self) -> Value {
         let outcome = self.raito(&["cloud", "status", "--format", "json"]).finish();
         assert_eq!(outcome.code, 0, "{outcome:?}");
         outcome.json()
     }
 
     /// Asserts that nothing at all was imported: what a failed first step must leave behind.
-    pub fn assert_nothing_imported(&self) {
+    pub(crate) fn assert_nothing_imported(&self) {
         if !self.path().join(".raito").exists() {
             return;
         }
-        let status = self.status();
-        assert_eq!(status["users"], 0, "{status:#}");
-        for source in status["dataSources"].as_array().unwrap() {
+        for source in self.status()["dataSources"].as_array().unwrap() {
             for count in ["users", "groups", "accessControls", "externalAccessControls", "statements"] {
                 assert_eq!(source[count], 0, "{count} in {source:#}");
             }
@@ -131,7 +131,7 @@ impl Place {
     }
 
     /// Whether any file below the folder holds these bytes.
-    pub fn holds(&self, text: &str) -> Option<PathBuf> {
+    pub(crate) fn holds(&self, text: &str) -> Option<PathBuf> {
         fn search(folder: &Path, bytes: &[u8]) -> Option<PathBuf> {
             fs::read_dir(folder).unwrap().find_map(|entry| {
                 let path = entry.unwrap().path();
@@ -147,33 +147,33 @@ impl Place {
 }
 
 /// The program, not started yet.
-pub struct Raito {
+pub(crate) struct Raito {
     command: Command,
     input: Option<PathBuf>,
 }
 
 impl Raito {
     /// Sets an environment variable.
-    pub fn env(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
+    pub(crate) fn env(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
         self.command.env(name, value);
         self
     }
 
     /// Reads standard input from this file.
-    pub fn input(mut self, file: PathBuf) -> Self {
+    pub(crate) fn input(mut self, file: PathBuf) -> Self {
         self.input = Some(file);
         self
     }
 
     /// Starts it with pipes for its output.
-    pub fn start(mut self) -> Child {
+    pub(crate) fn start(mut self) -> Child {
         let input = self.input.map_or_else(Stdio::null, |file| fs::File::open(file).unwrap().into());
         self.command.stdin(input).stdout(Stdio::piped()).stderr(Stdio::piped());
         self.command.spawn().unwrap()
     }
 
     /// Runs it to its end. Something that hangs is ended by the guard, and fails the test.
-    pub fn finish(self) -> Outcome {
+    pub(crate) fn finish(self) -> Outcome {
         let child = self.start();
         let id = child.id();
         let (done, ended) = channel::<()>();
@@ -198,14 +198,14 @@ impl Raito {
 }
 
 /// Sends a signal to a process that the test started.
-pub fn signal(name: &str, process: u32) {
+pub(crate) fn signal(name: &str, process: u32) {
     let status = Command::new("kill").args([format!("-{name}"), process.to_string()]).status().unwrap();
     assert!(status.success());
 }
 
 /// How a run ended.
 #[derive(Debug)]
-pub struct Outcome {
+pub(crate) struct Outcome {
     /// The exit code; -1 if a signal ended it.
     pub code: i32,
     /// Standard output.
@@ -216,20 +216,20 @@ pub struct Outcome {
 
 impl Outcome {
     /// Standard output as JSON.
-    pub fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {self:?}"))
     }
 
     /// Asserts success.
     #[track_caller]
-    pub fn succeeded(self) -> Self {
+    pub(crate) fn succeeded(self) -> Self {
         assert_eq!(self.code, 0, "{self:?}");
         self
     }
 
     /// Asserts a failure with this exit code, told on standard error as one line with the cause and one with the hint.
     #[track_caller]
-    pub fn failed(self, code: i32, cause: &str, hint: &str) -> Self {
+    pub(crate) fn failed(self, code: i32, cause: &str, hint: &str) -> Self {
         assert_eq!(self.code, code, "{self:?}");
         let mut lines = self.stderr.lines().skip_while(|line| !line.starts_with("error: ")).peekable();
         let mut told = false;
@@ -245,7 +245,7 @@ impl Outcome {
 
     /// The summary of a target.
     #[track_caller]
-    pub fn target(&self, name: &str) -> Value {
+    pub(crate) fn target(&self, name: &str) -> Value {
         let summary = self.json();
         let targets = summary["targets"].as_array().unwrap();
         let found = targets.iter().find(|target| target["target"] == name);
@@ -254,7 +254,7 @@ impl Outcome {
 
     /// The steps of a target, one line for each count: `step what added/updated/removed/failed`, or how it ended.
     #[track_caller]
-    pub fn steps(&self, target: &str) -> Vec<String> {
+    pub(crate) fn steps(&self, target: &str) -> Vec<String> {
         let target = self.target(target);
         let mut lines = Vec::new();
         for step in target["steps"].as_array().unwrap() {

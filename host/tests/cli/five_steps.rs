@@ -1,0 +1,100 @@
+//! A whole run: data objects, users and groups, access controls in both directions, statements.
+
+use serde_json::json;
+
+use crate::place::{Place, guest};
+
+/// The target of the guest `company`, with more keys.
+pub(crate) fn company(more: &str) -> String {
+    format!("name: company\nconnector-name: {}\n{more}", guest("company").display())
+}
+
+/// All steps of a first run with three people.
+pub(crate) const EVERYTHING: [&str; 6] = [
+    "data-source data objects 3/0/0/0",
+    "identity-store users 3/0/0/0",
+    "identity-store groups 1/0/0/0",
+    "access-to-target access controls 0/0/0/0",
+    "access-from-target access controls 2/0/0/0",
+    "data-usage statements 5/0/0/0",
+];
+
+#[test]
+fn five_steps_arrive_and_a_second_run_changes_nothing() {
+    let place = Place::with_targets(&[company("")]);
+    let first = place.run(&[]).succeeded();
+    assert_eq!(first.steps("company"), EVERYTHING);
+    assert!(first.target("company")["jobId"].is_string());
+    let status = place.status();
+    assert_eq!(status["domain"], "local");
+    let source = &status["dataSources"][0];
+    for (key, value) in [
+        ("id", json!("company")),
+        ("name", json!("company")),
+        ("type", json!("company")),
+        ("users", json!(3)),
+        ("groups", json!(1)),
+        ("dataObjects", json!({ "datasource": 1, "cabinet": 1, "folder": 1 })),
+        ("accessControls", json!(0)),
+        ("externalAccessControls", json!(2)),
+        ("statements", json!(5)),
+    ] {
+        assert_eq!(source[key], value, "{key} in {source:#}");
+    }
+    assert_eq!(source["lastSync"]["status"], "COMPLETED");
+
+    let second = place.run(&[]).succeeded();
+    assert_eq!(
+        second.steps("company"),
+        EVERYTHING.map(|line| {
+            let (what, _) = line.rsplit_once(' ').unwrap();
+            format!("{what} 0/0/0/0")
+        })
+    );
+    for key in ["users", "groups", "dataObjects", "externalAccessControls", "statements"] {
+        assert_eq!(place.status()["dataSources"][0][key], source[key], "{key} after the second run");
+    }
+}
+
+#[test]
+fn what_left_the_target_leaves_the_cloud_unless_it_is_to_be_kept() {
+    let place = Place::with_targets(&[company("users: 5")]);
+    assert_eq!(place.run(&[]).succeeded().steps("company")[1], "identity-store users 5/0/0/0");
+    place.configure("", &[company("users: 4\ndelete-untouched: false")]);
+    assert_eq!(place.run(&[]).succeeded().steps("company")[1], "identity-store users 0/0/0/0");
+    assert_eq!(place.status()["dataSources"][0]["users"], 5);
+    place.configure("", &[company("users: 3")]);
+    assert_eq!(place.run(&[]).succeeded().steps("company")[1], "identity-store users 0/0/2/0");
+    assert_eq!(place.status()["dataSources"][0]["users"], 3);
+}
+
+#[test]
+fn people_get_a_line_for_each_step_and_a_table() {
+    let place = Place::with_targets(&[company("")]);
+    let outcome = place.raito(&["run"]).finish().succeeded();
+    let rows: Vec<Vec<&str>> = outcome.stdout.lines().map(|line| line.split_whitespace().collect()).collect();
+    assert_eq!(rows[0], ["target", "step", "what", "added", "updated", "removed", "failed", "time"]);
+    let row = |line: usize, words: usize| rows[line][..words].join(" ");
+    assert_eq!(row(2, 9), "company data source data objects 3 0 0 0");
+    assert_eq!(row(3, 8), "company identity store users 3 0 0 0");
+    assert_eq!(row(4, 5), "groups 1 0 0 0");
+    assert_eq!(row(7, 8), "company data usage statements 5 0 0 0");
+    let told: Vec<_> = outcome.stderr.lines().filter_map(|line| line.split_once(" (")).collect();
+    assert_eq!(told.len(), 5, "{outcome:?}");
+    assert_eq!(told[0].0, "company: data source: data objects: 3 added, 0 updated, 0 removed");
+
+    let status = place.raito(&["cloud", "status"]).finish().succeeded().stdout;
+    for line in ["company (company)", "  users            3", "    folder         1", "  statements       5"]
+    {
+        assert!(status.lines().any(|found| found == line), "{line:?} in {status}");
+    }
+    assert!(status.contains(", completed\n"), "{status}");
+}
+
+#[test]
+fn continuous_integration_gets_the_same_plain_lines() {
+    let place = Place::with_targets(&[company("")]);
+    let outcome = place.raito(&["run"]).env("CI", "true").finish().succeeded();
+    assert_eq!(outcome.stderr.lines().count(), 5, "{outcome:?}");
+    assert!(!outcome.stderr.contains('\u{1b}') && !outcome.stdout.contains('\u{1b}'), "{outcome:?}");
+}
