@@ -51,7 +51,11 @@ fn only_the_named_targets_run() {
         .collect();
     assert_eq!(names, ["one", "three"]);
     assert_eq!(place.status()["dataSources"].as_array().unwrap().len(), 2);
-    place.run(&["--only-targets", "four"]).failed(3, "no target to run", "one, two, three");
+    place.run(&["--only-targets", "four"]).failed(
+        3,
+        "`only-targets` names `four`, which is not a target",
+        "one, two, three",
+    );
 }
 
 #[test]
