@@ -94,11 +94,11 @@ fn role_control(
     what: Vec<WhatItem>,
     settings: &Settings,
 ) -> Option<AccessControl> {
-    let holders = cluster.holders(&role.name, settings);
-    let held = |name: &String| !cluster.roles.get(name).is_some_and(Role::predefined);
-    if role.predefined() && !holders.users.iter().chain(&holders.roles).any(held) {
+    if role.predefined() && !is_held(cluster, &role.name, settings) {
         return None;
     }
+    let mut holders = cluster.holders(&role.name, settings);
+    holders.roles.retain(|name| !is_predefined(cluster, name) || is_held(cluster, name, settings));
     let locks = if role.predefined() {
         locked("the server brought this role along")
     } else if role.superuser {
@@ -120,6 +120,16 @@ fn role_control(
         incomplete,
         ..named(&role.name, ROLE)
     })
+}
+
+fn is_predefined(cluster: &Cluster, name: &String) -> bool {
+    cluster.roles.get(name).is_some_and(Role::predefined)
+}
+
+/// Whether anybody holds a predefined role, other than the predefined roles that hold it from the start.
+fn is_held(cluster: &Cluster, name: &str, settings: &Settings) -> bool {
+    let holders = cluster.holders(name, settings);
+    holders.users.iter().chain(&holders.roles).any(|holder| !is_predefined(cluster, holder))
 }
 
 fn granted_directly(

@@ -208,6 +208,8 @@ fn access_controls_say_who_may_do_what() {
     assert!(owner.locks.delete.is_some());
     assert!(controls["role:almighty"].locks.everything);
     let predefined = &controls["role:pg_read_all_stats"];
+    // pg_monitor holds it too, but nobody holds pg_monitor, so it is not shown and not referred to.
+    assert_eq!(predefined.who.as_ref().map(|who| who.access_controls.clone()), Some(vec![]));
     assert!(predefined.locks.everything && predefined.who.as_ref().unwrap().users == ["svc_etl"]);
     assert!(!controls.contains_key("role:pg_signal_backend"));
 
