@@ -24,7 +24,7 @@ use super::network::NetworkGate;
 use crate::config::sandbox::HostPattern;
 
 /// Longest wait for a connection or for the head of an answer; a connector may ask for less.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 type Processed = Box<dyn Future<Output = Result<(), Error>> + Send>;
 type Answer = Result<(http::Response<WasiBody>, Processed), Error>;

@@ -240,6 +240,18 @@ mod tests {
         assert!(!gate.allows(address("127.0.0.2:5432"), SocketAddrUse::TcpConnect));
     }
 
+    #[tokio::test]
+    async fn an_address_may_be_looked_up_however_it_is_spelled_and_opens_nothing_by_that() {
+        let gate = gate(&["example.com:443"]);
+        for spelling in ["127.0.0.1", "0x7f.1", "2130706433", "[::ffff:127.0.0.1]"] {
+            let host = gate.granted_host(spelling).unwrap();
+            assert_eq!(gate.resolve(&host).await.unwrap().unwrap(), [address("127.0.0.1:1").ip()]);
+        }
+        assert!(gate.denials().is_empty());
+        assert!(!gate.allows(address("127.0.0.1:443"), SocketAddrUse::TcpConnect));
+        assert_eq!(gate.denials()[0].asked, "127.0.0.1:443");
+    }
+
     #[test]
     fn listening_and_udp_are_never_allowed() {
         let gate = gate(&["127.0.0.1:5432"]);

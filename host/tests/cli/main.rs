@@ -5,14 +5,11 @@
 //! The guests are found in the folder that the environment variable `RAITO_TEST_GUESTS` names; `cargo xtask test`
 //! compiles them and sets it.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a failed test should stop where it fails")]
 #![expect(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a failed test should stop where it fails"
+    clippy::print_stdout,
+    reason = "the attempts of hostile connectors and their outcomes are worth reading"
 )]
-// Tests read better in the order in which a user meets things than with every panic documented.
-#![expect(clippy::missing_panics_doc, reason = "nobody calls these")]
 
 mod bad_configuration;
 mod bad_connectors;

@@ -35,16 +35,17 @@ impl Served {
             USER,
         ];
         let mut child = place.raito(&arguments).env("RAITO_CLOUD_ADMIN_PASSWORD", PASSWORD).start();
-        let mut stderr = BufReader::new(child.stderr.take().unwrap());
-        loop {
+        let stderr = BufReader::new(child.stderr.take().unwrap());
+        let mut served = Served { child, stderr, url: String::new() };
+        while served.url.is_empty() {
             let mut line = String::new();
-            assert_ne!(stderr.read_line(&mut line).unwrap(), 0, "the server ended");
+            assert_ne!(served.stderr.read_line(&mut line).unwrap(), 0, "the server ended");
             assert!(!line.contains(PASSWORD), "{line}");
             if let Some((_, url)) = line.trim_end().split_once("listens on ") {
-                let url = url.to_owned();
-                return Served { child, stderr, url };
+                url.clone_into(&mut served.url);
             }
         }
+        served
     }
 
     /// Asks it to end. Gives its exit code and its last words.
@@ -114,13 +115,12 @@ impl Drop for Served {
 /// Writes a configuration for a cloud at this address.
 fn configure(place: &Place, url: &str, ids: (&str, &str), more: &str) {
     let target = company(&format!("data-source-id: \"{}\"\nidentity-store-id: \"{}\"\n{more}", ids.0, ids.1));
-    let target: String = target.lines().map(|line| format!("    {line}\n")).collect();
+    let target = target.trim_end().replace('\n', "\n    ");
     place.write(
         "raito.yml",
         format!(
             "domain: acme\napi-user: {USER}\napi-secret: \"{{{{SECRET}}}}\"\nraito-url-override: \"{url}\"\n\
-             log-file: raito.log\ndebug: true\ntargets:\n  -{}",
-            &target[3..]
+             log-file: raito.log\ndebug: true\ntargets:\n  - {target}\n"
         ),
     );
 }
