@@ -24,7 +24,7 @@ impl Bench {
     pub async fn open(folder: &Path) -> Result<Self, Box<dyn std::error::Error>> {
         let store = Store::open(folder).await?;
         let files = Files::open(folder.join("files"))?;
-        sources::ensure_data_source(&store, DATA_SOURCE, None).await?;
+        sources::ensure_data_source(&store, DATA_SOURCE, DATA_SOURCE, None).await?;
         Ok(Self { store, files })
     }
 

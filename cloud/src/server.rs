@@ -184,7 +184,12 @@ impl Server {
         id_or_name: &str,
         source_type: Option<&str>,
     ) -> Result<DataSourceIds, CloudError> {
-        sources::ensure_data_source(&self.store, id_or_name, source_type).await
+        sources::ensure_data_source(&self.store, id_or_name, id_or_name, source_type).await
+    }
+
+    /// Makes sure that there is a data source of this name. A new one gets an id that no object in it can have.
+    pub async fn ensure_data_source_named(&self, name: &str) -> Result<DataSourceIds, CloudError> {
+        sources::ensure_data_source(&self.store, name, &new_id(), None).await
     }
 
     /// Makes sure that there is an identity store with this id or this name; returns its id.

@@ -74,9 +74,11 @@ pub(crate) async fn create_identity_store(
     Ok(())
 }
 
+/// Finds a data source by id or name, or creates it under `new_id` with that name.
 pub(crate) async fn ensure_data_source(
     store: &Store,
     id_or_name: &str,
+    new_id: &str,
     source_type: Option<&str>,
 ) -> Result<DataSourceIds, CloudError> {
     check_id(id_or_name)?;
@@ -93,7 +95,7 @@ pub(crate) async fn ensure_data_source(
         return Ok(DataSourceIds { data_source_id: row.try_get(0)?, identity_store_id: row.try_get(1)? });
     }
     let kind = source_type.unwrap_or_default();
-    let ids = create_data_source(&mut transaction, id_or_name, id_or_name, "", kind, None).await?;
+    let ids = create_data_source(&mut transaction, new_id, id_or_name, "", kind, None).await?;
     transaction.commit().await?;
     Ok(ids)
 }

@@ -16,7 +16,7 @@ use crate::store::Store;
 pub struct Status {
     /// The domain of the organisation.
     pub domain: String,
-    /// Users in all identity stores.
+    /// Users with an account in an identity store.
     pub users: u64,
     /// In ascending order of id.
     pub data_sources: Vec<DataSourceStatus>,
@@ -101,7 +101,7 @@ async fn read(store: &Store) -> Result<Status, sqlx::Error> {
         });
     }
     let domain = store.setting("domain").await?.unwrap_or_default();
-    let users = count(store, "SELECT COUNT(*) FROM users WHERE id <> $1", "").await?;
+    let users = count(store, "SELECT COUNT(DISTINCT user_id) FROM accounts WHERE user_id <> $1", "").await?;
     Ok(Status { domain, users, data_sources })
 }
 

@@ -84,8 +84,11 @@ impl Cloud {
             });
         };
         let failed = |error: raito_cloud::CloudError| Failure::new(FailureKind::Cloud, error.to_string());
-        let name = target.data_source_id.as_deref().unwrap_or(&target.name);
-        let source = server.ensure_data_source(name, None).await.map_err(failed)?;
+        let source = match &target.data_source_id {
+            Some(id) => server.ensure_data_source(id, None).await,
+            None => server.ensure_data_source_named(&target.name).await,
+        };
+        let source = source.map_err(failed)?;
         let identity_store = match &target.identity_store_id {
             None => source.identity_store_id,
             Some(id) => {

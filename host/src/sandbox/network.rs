@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use wasmtime_wasi::sockets::SocketAddrUse;
 
-use crate::config::sandbox::{AddressClass, HostPattern, NetworkGrant, canonical, forbidden_ip};
+use crate::config::sandbox::{AddressClass, HostPattern, NetworkGrant, canonical, classify, forbidden_ip};
 
 /// How long an answer of the name look-up opens its addresses.
 const MEMORY: Duration = Duration::from_secs(10 * 60);
@@ -164,7 +164,12 @@ impl NetworkGate {
             return true;
         }
         let host = names.into_iter().next().unwrap_or_else(|| ip.to_string());
-        let reason = DenialReason::NotGranted { grant: grant_line(&host, Some(port)) };
+        let class = classify(ip);
+        let reason = if class.is_never_allowed() {
+            DenialReason::Address { address: ip, class }
+        } else {
+            DenialReason::NotGranted { grant: grant_line(&host, Some(port)) }
+        };
         self.deny(
             if host == ip.to_string() { address.to_string() } else { format!("{host}:{port}") },
             reason,
@@ -250,6 +255,13 @@ mod tests {
         assert!(gate.denials().is_empty());
         assert!(!gate.allows(address("127.0.0.1:443"), SocketAddrUse::TcpConnect));
         assert_eq!(gate.denials()[0].asked, "127.0.0.1:443");
+    }
+
+    #[test]
+    fn no_grant_is_proposed_for_an_address_that_none_can_open() {
+        let gate = gate(&["127.0.0.1:5432"]);
+        assert!(!gate.allows(address("169.254.169.254:80"), SocketAddrUse::TcpConnect));
+        assert!(matches!(gate.denials()[0].reason, DenialReason::Address { .. }));
     }
 
     #[test]

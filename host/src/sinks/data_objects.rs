@@ -74,6 +74,11 @@ impl DataObjectSink {
                 let message = format!("the metadata declares no type {:?}", object.object_type);
                 return Err(Invalid::new(id, "object-type", message));
             }
+            if *id == rules.data_source_id && object.object_type != ROOT {
+                let message =
+                    "is the id of the data source itself; give the data source another `data-source-id`";
+                return Err(Invalid::new(id, "external-id", message));
+            }
             let at_top = object.parent_external_id.is_empty() && object.object_type != ROOT;
             let parent = if at_top { &rules.data_source_id } else { &object.parent_external_id };
             item.put(&DataObjectShape::new(object, parent));
