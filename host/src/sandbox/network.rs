@@ -14,7 +14,7 @@ use wasmtime_wasi::sockets::SocketAddrUse;
 use crate::config::sandbox::{AddressClass, HostPattern, NetworkGrant, canonical, classify, forbidden_ip};
 
 /// How long an answer of the name look-up opens its addresses.
-const MEMORY: Duration = Duration::from_secs(10 * 60);
+const MEMORY: Duration = Duration::from_mins(10);
 
 /// Something that a connector asked for and was not granted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -79,7 +79,7 @@ impl NetworkGate {
         {
             return Some(canonical);
         }
-        self.deny(host.to_owned(), DenialReason::NotGranted { grant: grant_line(host, None) });
+        self.deny(host, DenialReason::NotGranted { grant: grant_line(host, None) });
         None
     }
 
@@ -90,7 +90,10 @@ impl NetworkGate {
         {
             return Some(canonical);
         }
-        self.deny(format!("{host}:{port}"), DenialReason::NotGranted { grant: grant_line(host, Some(port)) });
+        self.deny(
+            &format!("{host}:{port}"),
+            DenialReason::NotGranted { grant: grant_line(host, Some(port)) },
+        );
         None
     }
 
@@ -119,7 +122,7 @@ impl NetworkGate {
         if allowed.is_empty()
             && let Some(reason) = refused
         {
-            self.deny(name.clone(), reason);
+            self.deny(&name, reason);
             return Ok(None);
         }
         let until = Instant::now() + MEMORY;
@@ -137,11 +140,11 @@ impl NetworkGate {
             SocketAddrUse::TcpBind if address.ip().is_unspecified() && address.port() == 0 => true,
             SocketAddrUse::TcpConnect => self.allows_connect(address),
             SocketAddrUse::TcpBind | SocketAddrUse::TcpListen | SocketAddrUse::TcpAccept => {
-                self.deny("listening for connections".into(), DenialReason::Never);
+                self.deny("listening for connections", DenialReason::Never);
                 false
             }
             SocketAddrUse::UdpBind | SocketAddrUse::UdpSend | SocketAddrUse::UdpReceive => {
-                self.deny("a UDP socket".into(), DenialReason::Never);
+                self.deny("a UDP socket", DenialReason::Never);
                 false
             }
         }
@@ -170,14 +173,12 @@ impl NetworkGate {
         } else {
             DenialReason::NotGranted { grant: grant_line(&host, Some(port)) }
         };
-        self.deny(
-            if host == ip.to_string() { address.to_string() } else { format!("{host}:{port}") },
-            reason,
-        );
+        let asked = if host == ip.to_string() { address.to_string() } else { format!("{host}:{port}") };
+        self.deny(&asked, reason);
         false
     }
 
-    pub(super) fn deny(&self, asked: String, reason: DenialReason) {
+    pub(super) fn deny(&self, asked: &str, reason: DenialReason) {
         let denial = Denial { asked: asked.chars().take(300).collect(), reason };
         tracing::debug!(?denial, "denied");
         let mut denials = lock(&self.denials);

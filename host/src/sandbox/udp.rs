@@ -19,7 +19,7 @@ pub(super) fn add_to_linker(linker: &mut Linker<State>) -> Result<()> {
     linker.instance(INTERFACE)?.func_wrap(
         "create-udp-socket",
         |mut store: StoreContextMut<'_, State>, (_,): (IpAddressFamily,)| -> Result<(Created,)> {
-            store.data_mut().gate().deny("a UDP socket".into(), DenialReason::Never);
+            store.data_mut().gate().deny("a UDP socket", DenialReason::Never);
             Ok((Err(ErrorCode::AccessDenied),))
         },
     )?;

@@ -64,7 +64,9 @@ impl DataObjectSink {
             }
         }
         let rules = &self.rules;
-        batch.iter_mut().for_each(|object| rules.tags.data_object(object));
+        for object in &mut batch {
+            rules.tags.data_object(object);
+        }
         self.writer.batch(&batch, |object, item| {
             let id = &object.external_id;
             filled(&object.full_name, "external-id", id)?;

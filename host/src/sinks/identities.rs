@@ -29,7 +29,9 @@ impl UserSink {
     /// # Errors
     /// The first record that breaks a rule.
     pub fn take(&mut self, mut batch: Vec<User>) -> Result<(), SinkError> {
-        batch.iter_mut().for_each(|user| self.rules.user(user));
+        for user in &mut batch {
+            self.rules.user(user);
+        }
         self.writer.batch(&batch, |user, item| {
             filled(&user.user_name, "external-id", &user.external_id)?;
             filled(&user.external_id, "user-name", &user.user_name)?;
