@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 
 use crate::cloud::{Cloud, text};
 use crate::records::{AccessControl, DataObject, Records, User, What};
@@ -20,6 +22,8 @@ pub(crate) struct Statement {
     pub user: String,
     pub query: String,
     pub rows: i64,
+    /// Since when it was counted, in seconds of the epoch.
+    pub start: i64,
     /// `<permission> <type> <full name>`.
     pub objects: BTreeSet<String>,
 }
@@ -29,7 +33,7 @@ impl Arrived<'_> {
     pub(crate) fn users(&self) -> Records<User> {
         let nodes = self.cloud.list(
             "query($after: String, $limit: Int, $stores: [ID!]){users(after: $after, limit: $limit, filter: {identityStores: $stores}){\
-             pageInfo{hasNextPage} edges{cursor node{... on User{name accounts{externalId name userName email isMachine \
+             pageInfo{hasNextPage} edges{cursor node{... on User{name type accounts{externalId name userName email isMachine \
              tags{key stringValue source}}}}}}}",
             "/users",
             &json!({ "stores": [self.identity_store] }),
@@ -39,13 +43,14 @@ impl Arrived<'_> {
             assert_eq!(node["accounts"].as_array().map(Vec::len), Some(1), "{node}");
             let account = &node["accounts"][0];
             assert_eq!(node["name"], account["name"]);
+            assert_eq!(node["type"] == "Machine", account["isMachine"] == true, "{node}");
             let tags = account["tags"].as_array().unwrap().iter().map(|tag| {
                 assert_eq!(tag["source"], "PostgreSQL");
                 (text(&tag["key"]), text(&tag["stringValue"]))
             });
             let user = User {
                 name: text(&account["name"]),
-                user_name: text(&account["userName"]),
+                account: text(&account["userName"]),
                 email: account["email"].as_str().map(str::to_owned),
                 machine: account["isMachine"].as_bool(),
                 tags: tags.collect(),
@@ -206,7 +211,9 @@ impl Arrived<'_> {
             .iter()
             .map(|node| {
                 assert_eq!((&node["success"], &node["error"]), (&json!(true), &json!("")), "{node}");
-                assert!(node["userId"].is_string() && node["startTime"].is_string(), "{node}");
+                assert_eq!((&node["role"], &node["status"]), (&json!(""), &json!("")), "{node}");
+                assert!(node["userId"].is_string(), "{node}");
+                let start = OffsetDateTime::parse(&text(&node["startTime"]), &Rfc3339).unwrap();
                 let objects = node["dataObjects"].as_array().unwrap().iter().map(|object| {
                     let [permission, kind, name] =
                         ["globalPermission", "type", "fullName"].map(|key| text(&object[key]).clone());
@@ -216,6 +223,7 @@ impl Arrived<'_> {
                     user: text(&node["userName"]),
                     query: text(&node["query"]),
                     rows: node["rows"].as_i64().unwrap(),
+                    start: start.unix_timestamp(),
                     objects: objects.collect(),
                 }
             })

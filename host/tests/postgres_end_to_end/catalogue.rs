@@ -104,7 +104,7 @@ impl Catalogue<'_> {
                 ("password-valid-until", !until.is_empty(), until.as_str()),
             ];
             let user = User {
-                user_name: name.clone(),
+                account: name.clone(),
                 email: name.contains('@').then(|| name.clone()),
                 machine: Some(name.starts_with("svc_") || name == "raito"),
                 tags: tags
@@ -201,7 +201,7 @@ impl Catalogue<'_> {
              array_to_json(attacl::text[])::text FROM pg_attribute JOIN pg_class c ON c.oid = attrelid \
              JOIN pg_namespace n ON n.oid = relnamespace WHERE attacl IS NOT NULL AND {SCHEMAS}"
         ));
-        let mut granted: BTreeMap<String, What> = BTreeMap::new();
+        let mut by_grantee: BTreeMap<String, What> = BTreeMap::new();
         for [kind, schema, name, detail, owner, acl] in rows {
             let item = format!("{kind} {}", self.full_name(&kind, &schema, &name, &detail));
             let entries: Vec<String> = match (acl.as_str(), kind.as_str()) {
@@ -213,14 +213,19 @@ impl Catalogue<'_> {
             for entry in entries {
                 let (grantee, privileges) = acl_entry(&entry);
                 if grantee != owner {
-                    granted.entry(grantee).or_default().entry(item.clone()).or_default().extend(privileges);
+                    by_grantee
+                        .entry(grantee)
+                        .or_default()
+                        .entry(item.clone())
+                        .or_default()
+                        .extend(privileges);
                 }
             }
             if kind != "column" {
-                granted.entry(owner).or_default().entry(item).or_default().insert("OWNERSHIP".into());
+                by_grantee.entry(owner).or_default().entry(item).or_default().insert("OWNERSHIP".into());
             }
         }
-        granted
+        by_grantee
     }
 
     /// What is granted to a role, one line for each object, in order.
@@ -243,6 +248,15 @@ impl Catalogue<'_> {
             let (who, through_user) = holders.entry(role).or_default();
             who.insert(holder(&member, login == "t"));
             *through_user |= indirect == "t";
+        }
+        // A role that the server brought along and that leads to nobody is no access control.
+        let held: BTreeSet<String> = holders
+            .iter()
+            .filter(|(_, (who, _))| who.iter().any(|member| !member.contains(" role:pg_")))
+            .map(|(role, _)| holder(role, false))
+            .collect();
+        for (who, _) in holders.values_mut() {
+            who.retain(|member| !member.contains(" role:pg_") || held.contains(member));
         }
         holders
     }
@@ -286,9 +300,8 @@ impl Catalogue<'_> {
                 continue;
             }
             let (who, through_user) = holders.get(role).cloned().unwrap_or_default();
-            let held = who.iter().any(|member| !member.contains(" role:pg_"));
             let like = if predefined == "t" {
-                if !held {
+                if who.is_empty() {
                     continue;
                 }
                 locked("the server brought this role along", "role", role)
@@ -308,7 +321,7 @@ impl Catalogue<'_> {
                 }
             };
             let complete = superuser != "t" && predefined != "t";
-            controls.insert(format!("role:{role}"), AccessControl { who, what, complete, ..like });
+            controls.insert(format!("role:{role}"), AccessControl { complete, who, what, ..like });
         }
         self.default_privileges(&mut controls, &everybody, |role| who_of(role, is_user(role)));
         self.policies(&mut controls, &everybody, |role| who_of(role, is_user(role)));
@@ -401,15 +414,14 @@ impl Catalogue<'_> {
             "SELECT rolname FROM pg_roles WHERE shobj_description(oid, 'pg_authid') LIKE '{MARK}'"
         ));
         let own = |name: &str| raitos.contains(name);
-        let mut lines: Vec<String> = self
-            .rows(
-                "SELECT pg_get_userbyid(roleid), pg_get_userbyid(member), admin_option FROM pg_auth_members",
-            )
-            .into_iter()
-            .filter(|[role, ..]| !own(role))
-            .map(|row: [String; 3]| row.join(" <- "))
-            .collect();
-        let roles: Vec<[String; 2]> = self.rows("SELECT rolname, row_to_json(r)::text FROM pg_roles r");
+        let memberships: Vec<[String; 3]> = self.rows(
+            "SELECT pg_get_userbyid(roleid), pg_get_userbyid(member), admin_option FROM pg_auth_members",
+        );
+        let mut lines: Vec<String> =
+            memberships.into_iter().filter(|[role, ..]| !own(role)).map(|row| row.join(" <- ")).collect();
+        let roles: Vec<[String; 2]> = self.rows(
+            "SELECT rolname, row_to_json(r)::text || coalesce(shobj_description(oid, 'pg_authid'), '') FROM pg_roles r",
+        );
         lines.extend(roles.into_iter().filter(|[name, _]| !own(name)).map(|[_, role]| role));
         for (grantee, what) in self.granted() {
             if !own(&grantee) {
@@ -423,6 +435,12 @@ impl Catalogue<'_> {
              WHERE o.polname = policyname AND obj_description(o.oid, 'pg_policy') LIKE '{MARK}')"
         )));
         lines.extend(self.names("SELECT row_to_json(d)::text FROM pg_default_acl d"));
+        // Row security of Raito's filters is switched on by them.
+        lines.extend(self.names(&format!(
+            "SELECT format('row security on %I.%I', schemaname, tablename) FROM pg_tables WHERE rowsecurity AND NOT EXISTS \
+             (SELECT FROM pg_policy o WHERE o.polrelid = format('%I.%I', schemaname, tablename)::regclass \
+             AND obj_description(o.oid, 'pg_policy') LIKE '{MARK}')"
+        )));
         lines.sort();
         lines
     }

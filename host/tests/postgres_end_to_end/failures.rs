@@ -51,7 +51,12 @@ fn each_failure_says_what_to_do_and_stops_nobody_else() {
     };
 
     let bad = [
-        ("wrong-password", 12, "password authentication failed for user \"postgres\"", "pg-"),
+        (
+            "wrong-password",
+            12,
+            "password authentication failed for user \"postgres\"",
+            "the password of the target",
+        ),
         ("nobody-listens", 13, &*format!("127.0.0.1:{closed}"), ""),
         (
             "not-granted",
@@ -59,7 +64,7 @@ fn each_failure_says_what_to_do_and_stops_nobody_else() {
             &*format!("the connector asked for 127.0.0.1:{port}, which is not granted"),
             &*format!("127.0.0.1:{port}"),
         ),
-        ("no-tls", 13, "the server does not support TLS", ""),
+        ("no-tls", 13, "server does not support TLS", ""),
         ("no-database", 11, "database \"nowhere\" does not exist", ""),
     ];
     for (name, code, cause, hint) in bad {

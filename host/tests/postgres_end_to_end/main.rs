@@ -15,5 +15,6 @@ mod cloud;
 mod failures;
 mod place;
 mod records;
+mod site;
 mod sync;
 mod tls;

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct User {
     pub name: String,
-    pub user_name: String,
+    pub account: String,
     pub email: Option<String>,
     pub machine: Option<bool>,
     /// Key and value.
@@ -59,7 +59,7 @@ pub(crate) fn assert_same<T: PartialEq + std::fmt::Debug>(found: &Records<T>, ex
         match (found.get(id), expected.get(id)) {
             (Some(found), Some(expected)) if found == expected => {}
             (found, expected) => {
-                differences.push(format!("{id}\n  found:    {found:?}\n  expected: {expected:?}"))
+                differences.push(format!("{id}\n  found:    {found:?}\n  expected: {expected:?}"));
             }
         }
     }

@@ -52,7 +52,8 @@ impl Postgres {
         Postgres::start_in_new_folder(None)
     }
 
-    /// Makes a cluster and starts a server that offers TLS with this certificate.
+    /// Makes a cluster and starts a server that offers TLS with this certificate, and lets nobody in without it: the
+    /// queries of this type neither.
     pub fn start_with_tls(certificate: &Certificate) -> Self {
         Postgres::start_in_new_folder(Some(certificate))
     }
@@ -80,6 +81,7 @@ impl Postgres {
 
         let mut settings = SETTINGS.to_owned();
         if let Some(Certificate { certificate, key }) = certificate {
+            fs::write(data.join("pg_hba.conf"), "hostssl all all 127.0.0.1/32 scram-sha-256\n").unwrap();
             settings.push_str("ssl = on\nssl_cert_file = 'server.crt'\nssl_key_file = 'server.key'\n");
             for (name, content) in [("server.crt", certificate), ("server.key", key)] {
                 fs::write(data.join(name), content).unwrap();
@@ -117,16 +119,6 @@ impl Postgres {
             command.uid(user).gid(group);
         }
         command.status().unwrap()
-    }
-
-    /// From now on, nobody gets in without TLS; the queries of this type do not either.
-    pub fn require_tls(&self) {
-        let data = self.folder.path().join("data");
-        fs::write(data.join("pg_hba.conf"), "hostssl all all 127.0.0.1/32 scram-sha-256\n").unwrap();
-        let reloaded = self.run("pg_ctl", |command| {
-            command.args(["reload", "--pgdata"]).arg(&data);
-        });
-        assert!(reloaded.success(), "the server did not reload: {reloaded}");
     }
 
     /// Where it listens, on 127.0.0.1.
