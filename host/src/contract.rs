@@ -7,7 +7,6 @@
 
 mod generated {
     #![expect(missing_docs, reason = "generated from the contract, which documents every item")]
-    #![expect(clippy::all, clippy::pedantic, reason = "generated code")]
     wasmtime::component::bindgen!({
         path: "../wit",
         inline: "

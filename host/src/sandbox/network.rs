@@ -122,7 +122,7 @@ impl NetworkGate {
         if allowed.is_empty()
             && let Some(reason) = refused
         {
-            self.deny(&name, reason);
+            self.deny(name, reason);
             return Ok(None);
         }
         let until = Instant::now() + MEMORY;
