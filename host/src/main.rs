@@ -56,7 +56,15 @@ async fn run(cli: &Cli, format: Format) -> ExitCode {
     for warning in &settings.warnings {
         display.warning(&warning.to_string());
     }
-    let summary = raito::run::run(&settings, &display).await;
+    let summary = tokio::select! {
+        summary = raito::run::run(&settings, &display) => summary,
+        code = interrupted() => {
+            // What was begun is dropped here: temporary files go, and an import that has not begun will not.
+            display.finish();
+            tell("interrupted");
+            return ExitCode::from(code);
+        }
+    };
     if let Some(failure) = &summary.failure {
         display.failure(None, failure);
     }

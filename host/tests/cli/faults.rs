@@ -1,7 +1,10 @@
 //! Connectors that go wrong, in every way that the guest `broken` knows. The host lives, tells what happened, and
 //! imports nothing.
 
-use crate::place::{Outcome, Place, guest};
+use std::fs;
+use std::time::{Duration, Instant};
+
+use crate::place::{Outcome, Place, guest, signal};
 
 /// The value of a parameter that only the connector's own description calls secret.
 const SECRET: &str = "swordfish-4711";
@@ -68,6 +71,29 @@ fn whoever_never_ends_is_ended_by_the_time_limit() {
     for fault in ["endless-loop", "endless-sleep"] {
         let place = broken(fault, "sandbox:\n  timeout: 2s");
         run(&place).failed(23, "the step took longer than 2s", "sandbox: timeout:");
+        place.assert_nothing_imported();
+    }
+}
+
+#[test]
+fn an_interrupted_run_leaves_no_files_behind() {
+    for (name, code) in [("INT", 130), ("TERM", 143)] {
+        let place = broken("endless-sleep", "");
+        let temporary = place.path().join("temporary");
+        fs::create_dir(&temporary).unwrap();
+        let files = || fs::read_dir(&temporary).unwrap().count();
+        let child = place.raito(&["run"]).env("CODE", SECRET).env("TMPDIR", &temporary).start();
+        let deadline = Instant::now() + Duration::from_secs(50);
+        while files() == 0 && Instant::now() < deadline {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        assert!(files() > 0, "the run made no temporary folder");
+        // The folder is there before the connector is called, which is what is to be interrupted.
+        std::thread::sleep(Duration::from_millis(500));
+        signal(name, child.id());
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(code), "{output:?}");
+        assert_eq!(files(), 0, "files were left behind");
         place.assert_nothing_imported();
     }
 }
