@@ -1,6 +1,6 @@
 //! The connector against a real server. Each test has a server of its own.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a failed test should stop where it fails")]
+#![expect(clippy::unwrap_used, reason = "a failed test should stop where it fails")]
 
 mod apply;
 mod failures;
