@@ -155,7 +155,10 @@ impl CloudClient {
     pub fn new(options: ClientOptions, account: Account) -> Result<Self, CloudError> {
         let builder = || {
             Ok::<_, CloudError>(
-                reqwest::Client::builder().connect_timeout(CONNECT_TIMEOUT).tls_backend_preconfigured(tls()?),
+                reqwest::Client::builder()
+                    .connect_timeout(CONNECT_TIMEOUT)
+                    .redirect(without_bodies())
+                    .tls_backend_preconfigured(tls()?),
             )
         };
         let setup = |error: reqwest::Error| CloudError::Setup { reason: error::text(error) };
@@ -241,6 +244,16 @@ async fn success(what: &'static str, response: Response) -> Result<Response, Clo
     }
     let body = response.text().await.unwrap_or_default();
     Err(CloudError::Status { what, status: status.as_u16(), body: error::excerpt(&body) })
+}
+
+/// Redirects are followed as long as they do not repeat the body of a request: passwords and data go where they were sent,
+/// and nowhere else.
+fn without_bodies() -> reqwest::redirect::Policy {
+    reqwest::redirect::Policy::custom(|attempt| match attempt.status().as_u16() {
+        307 | 308 => attempt.stop(),
+        _ if attempt.previous().len() > 10 => attempt.error("too many redirects"),
+        _ => attempt.follow(),
+    })
 }
 
 /// The operating system's trust, with ring as the only implementation of the algorithms.

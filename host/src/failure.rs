@@ -33,7 +33,7 @@ use crate::config::sandbox::{NetworkGrant, SandboxSettings};
 use crate::connector::LoadError;
 use crate::contract::types;
 use crate::sandbox::network::DenialReason;
-use crate::sandbox::{CallError, Denial, LimitHit};
+use crate::sandbox::{CallError, Denial, LimitHit, escaped};
 use crate::sinks::Refusal;
 
 /// The kinds of failures. The discriminants are the exit codes.
@@ -130,7 +130,8 @@ impl From<CloudError> for Failure {
             CloudError::File { .. } => FailureKind::Unexpected,
             _ => FailureKind::Cloud,
         };
-        Failure { kind, message: error.to_string(), hint: error.hint().map(str::to_owned) }
+        // Much of it is text from the other side of a connection.
+        Failure { kind, message: escaped(&error.to_string()), hint: error.hint().map(str::to_owned) }
     }
 }
 
@@ -173,6 +174,8 @@ pub struct CallContext<'a> {
     pub sandbox: &'a SandboxSettings,
     /// The network grants that the connector says it needs, with the target's parameters filled in.
     pub wanted_grants: &'a [String],
+    /// The target was given by flags, not by a configuration file.
+    pub from_flags: bool,
     /// Makes text of the connector fit to be shown.
     pub clean: &'a dyn Fn(&str) -> String,
 }
@@ -274,6 +277,9 @@ impl CallContext<'_> {
             Some(host) => self.with_port(host),
             None => grant.to_owned(),
         };
+        if self.from_flags {
+            return format!("if it may, add the flag `--sandbox-network {grant}`");
+        }
         match self.sandbox.line {
             Some(line) => {
                 format!("if it may, add `- \"{grant}\"` to `network` of the sandbox block in line {line}")

@@ -1,7 +1,7 @@
 //! What people see while a run goes on, on standard error.
 //!
 //! On a terminal: one moving line with what is being done, the count, the rate and the time, and a line that
-//! stays for each step that ended. Without a terminal, in CI or with `NO_COLOR`-minded tools: plain lines, one when a
+//! stays for each step that ended. Without a terminal, or in CI: plain lines, one when a
 //! step ends and one every [`PLAIN`] while it lasts. With `--log-output` the log takes their place. Lines that stay go
 //! into the log too, so that a log file tells the whole story.
 

@@ -17,7 +17,7 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
-use crate::cloud_client::VersionSupport;
+use crate::cloud_client::{CloudClient, VersionSupport};
 use crate::config::Settings;
 use crate::failure::{Failure, FailureKind};
 use crate::progress::Display;
@@ -71,21 +71,22 @@ async fn run_targets(
     let cloud = Cloud::open(settings).await?;
     let outcome = async {
         let mut version_checked = false;
+        let mut jobs = Vec::new();
         for target in selected {
-            let summary =
+            let (summary, client) =
                 target::run(settings, target, &sandbox, &cloud, &mut version_checked, display).await;
             if let Some(failure) = &summary.failure {
                 display.failure(Some(&summary.target), failure);
             }
+            if let Some((client, job)) = client.zip(summary.job_id.clone()) {
+                add_job(&mut jobs, client, job);
+            }
             done.push(summary);
         }
-        let jobs: Vec<_> = done.iter().filter_map(|target| target.job_id.clone()).collect();
-        if jobs.is_empty() {
-            return Ok(());
-        }
-        let client = cloud.client_of_run(settings)?;
-        if !client.end_of_targets_sync(&jobs).await? {
-            display.warning("Raito Cloud did not acknowledge the end of the run");
+        for (client, jobs) in &jobs {
+            if !client.end_of_targets_sync(jobs).await? {
+                display.warning("Raito Cloud did not acknowledge the end of the run");
+            }
         }
         Ok(())
     }
@@ -94,8 +95,16 @@ async fn run_targets(
     outcome
 }
 
+/// Targets may belong to different accounts, and each account is told about its own jobs.
+fn add_job(jobs: &mut Vec<(CloudClient, Vec<String>)>, client: CloudClient, job: String) {
+    match jobs.iter_mut().find(|(known, _)| known.account() == client.account()) {
+        Some((_, jobs)) => jobs.push(job),
+        None => jobs.push((client, vec![job])),
+    }
+}
+
 /// Tells what the cloud says about this version; refuses to go on where the cloud does.
-async fn check_version(client: &crate::cloud_client::CloudClient, display: &Display) -> Result<(), Failure> {
+async fn check_version(client: &CloudClient, display: &Display) -> Result<(), Failure> {
     match client.check_version().await? {
         VersionSupport::NotChecked | VersionSupport::Supported => {}
         VersionSupport::Deprecated { message, supported } => {

@@ -74,6 +74,18 @@ impl RecordWriter {
         Ok(())
     }
 
+    /// Writes what the host itself adds, which counts as a record but has no position.
+    fn add(&mut self, shape: &impl Serialize) -> Result<(), SinkError> {
+        let mut item = Item { spool: &mut self.spool, failed: None };
+        item.put(shape);
+        if let Some(why) = item.failed {
+            self.progress.refuse(Refusal::Spool(why.clone()));
+            return Err(SinkError::Closed(why));
+        }
+        self.progress.add(1);
+        Ok(())
+    }
+
     /// Ends the file, or the files if it was split.
     ///
     /// # Errors

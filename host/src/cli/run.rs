@@ -145,9 +145,9 @@ flag_group! {
         skip_data_access_sync = "skip-data-access-sync",
         /// Leave out usage
         skip_data_usage_sync = "skip-data-usage-sync",
-        /// Leave out resource providers
+        /// Leave out resource providers; this version has none to run
         skip_resource_provider_sync = "skip-resource-provider-sync",
-        /// Leave out tags
+        /// Leave out tags; this version runs no tag connectors
         skip_tag_sync = "skip-tag-sync",
     }
     texts {}

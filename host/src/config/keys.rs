@@ -96,8 +96,8 @@ pub(super) const TARGET_ONLY: &[&str] = &[
     "sandbox",
 ];
 
-/// Keys of a target that are for the client and are handed to the connector too, beside the lock and tag
-/// keys: connectors have come to rely on it.
+/// Keys of a target that Raito's own CLI also hands to its connectors, beside the lock and tag keys. Here the host
+/// applies them, and connectors get what they declare.
 pub(super) const TARGET_AND_CONNECTOR: &[&str] = &[
     "skip-resource-provider",
     "skip-resource-provider-sync",

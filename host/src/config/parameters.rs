@@ -95,6 +95,13 @@ impl Parameters {
                 Some((name, value)) => (name, value),
                 None => (name, words.next_if(|next| !next.starts_with("--")).unwrap_or("TRUE")),
             };
+            if super::is_own_key(&name.to_lowercase()) {
+                let reason = format!("`--{name}` is an option of raito, not of the connector");
+                let hint = Some("give it before `--`".to_owned());
+                let problem = Problem::Invalid { key: "parameters".to_owned(), reason, hint };
+                errors.push(Origin::Flag("--".into()), problem);
+                continue;
+            }
             parameters.insert(name.to_owned(), value.to_owned());
         }
         Self(parameters)

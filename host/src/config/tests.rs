@@ -45,7 +45,7 @@ impl Case {
             file: file.as_ref(),
             environment: &environment,
             flags: &self.flags,
-            working_dir: Path::new("/work"),
+            working_dir: Path::new("/start"),
         })
     }
 
@@ -139,10 +139,10 @@ fn paths_are_relative_to_where_they_were_written() {
         .resolve()
         .unwrap();
     assert_eq!(settings.connector_path, [Path::new("/conf/c")]);
-    assert_eq!(settings.embedded_data_dir, Path::new("/work/data"));
-    assert_eq!(settings.log.file.as_deref(), Some(Path::new("/work/y.log")));
+    assert_eq!(settings.embedded_data_dir, Path::new("/start/data"));
+    assert_eq!(settings.log.file.as_deref(), Some(Path::new("/start/y.log")));
     let settings = file("").variable("RAITO_CONNECTOR_PATH", "a:/b").resolve().unwrap();
-    assert_eq!(settings.connector_path, [Path::new("/work/a"), Path::new("/b")]);
+    assert_eq!(settings.connector_path, [Path::new("/start/a"), Path::new("/b")]);
     assert_eq!(settings.embedded_data_dir, Path::new("/conf/.raito"), "beside the file by default");
 }
 
@@ -341,7 +341,7 @@ fn single_target_mode() {
     assert_eq!(target.tags.user_is_machine.as_deref(), Some("k:v"));
     assert_eq!(target.parameters.get("Folder").map(String::as_str), Some("/data"));
     assert_eq!(target.parameters.get("strict").map(String::as_str), Some("TRUE"));
-    assert_eq!(target.sandbox.filesystem[0].host, Path::new("/work/exports"));
+    assert_eq!(target.sandbox.filesystem[0].host, Path::new("/start/exports"));
     assert_eq!(target.sandbox.network[0].line, None);
 
     let from_file =

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use wasmtime::component::Resource;
 
-use super::task::Task;
+use super::task::{Task, spool_failure};
 use crate::cloud_client::{AccessFilter, JobType, PollInterval, Status, SubtaskResult, TaskResult};
 use crate::config::LockRules;
 use crate::contract::exports::access::{AccessCapabilities, ApplyOptions};
@@ -153,9 +153,20 @@ async fn exchange(
     let feedback = FeedbackSink::new(task.writer("toTarget-accessFeedback", Layout::FEEDBACK, &progress)?);
     let (controls, incoming) = sync_channel(AHEAD);
     let reader = tokio::task::spawn_blocking(move || {
-        desired::read(&file, |control| {
-            controls.send(control).map_err(|_| "the connector stopped taking access controls".to_owned())
-        })
+        // A connector that failed takes no more; that is not the fault of the file.
+        let mut left = false;
+        let outcome = desired::read(&file, |control| {
+            left = controls.send(Ok(control)).is_err();
+            if left { Err("the connector took no more access controls".to_owned()) } else { Ok(()) }
+        });
+        match outcome {
+            Err(_) if left => Ok(Header::default()),
+            Err(why) => {
+                let _ = controls.send(Err(why.clone()));
+                Err(why)
+            }
+            Ok(header) => Ok(header),
+        }
     });
     let source = AccessControlSource::new(incoming);
     let called = task
@@ -174,13 +185,18 @@ async fn exchange(
                 .await?;
             store.data_mut().table().delete(source)?;
             let (writer, totals, errors) = store.data_mut().table().delete(feedback)?.into_parts();
-            let files = writer.finish()?;
+            let files = writer.finish();
             Ok(outcome.map(|()| (files, totals, errors)))
         })
         .await;
     let read = reader.await.map_err(|error| Failure::unexpected(error.to_string()))?;
+    if let (Err(why), true) = (&read, called.is_err()) {
+        return Err(Failure::new(FailureKind::Cloud, why.clone()));
+    }
     let (files, totals, errors) = called?;
-    *header = read.map_err(|why| Failure::new(FailureKind::Cloud, why))?;
+    let files = files.map_err(|error| spool_failure(&error))?;
+    // A connector that did well without the rest of the list has said so in its feedback.
+    *header = read.unwrap_or_default();
 
     task.event(Status::DataUpload, &[], &[]).await;
     let keys = task.upload(&files).await?;
@@ -209,10 +225,11 @@ async fn from_the_target(task: &Task<'_>) -> Result<Vec<TaskResult>, Failure> {
                 .load(&mut *store, instance)?
                 .call_read(&mut *store, Resource::new_borrow(controls.rep()))
                 .await?;
-            let files = store.data_mut().table().delete(controls)?.into_writer().finish()?;
+            let files = store.data_mut().table().delete(controls)?.into_writer().finish();
             Ok(outcome.map(|()| files))
         })
-        .await?;
+        .await?
+        .map_err(|error| spool_failure(&error))?;
     task.event(Status::DataUpload, &[], &[]).await;
     let keys = task.upload(&files).await?;
     let subtask = target

@@ -67,14 +67,6 @@ impl Cloud {
         Ok(self.client.get_or_init(|| client).clone())
     }
 
-    /// The client for what concerns the whole run: that of the first target that can be run.
-    pub(super) fn client_of_run(&self, settings: &Settings) -> Result<CloudClient, Failure> {
-        match settings.targets.iter().find_map(|target| target.settings.as_ref().ok()) {
-            Some(target) => self.client(target),
-            None => Err(Failure::new(FailureKind::Configuration, "no target can be run")),
-        }
-    }
-
     /// The ids that a target works on. The embedded cloud makes what the target names on first use.
     pub(super) async fn ids(&self, target: &TargetSettings) -> Result<TargetIds, Failure> {
         let Some((server, _)) = &self.embedded else {

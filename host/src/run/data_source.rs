@@ -5,7 +5,7 @@ use std::sync::Arc;
 use wasmtime::component::Resource;
 
 use super::metadata;
-use super::task::Task;
+use super::task::{Task, spool_failure};
 use crate::cloud_client::{PollInterval, Status, SubtaskResult, TaskResult};
 use crate::contract::exports::data_source::SyncScope;
 use crate::failure::{Failure, FailureKind};
@@ -27,9 +27,9 @@ pub(super) async fn run(task: &Task<'_>) -> Result<Vec<TaskResult>, Failure> {
         .await?;
     let types = found.object_types.iter().map(|object_type| object_type.name.clone()).collect();
     let metadata = metadata::data_source(found);
-    metadata
-        .check()
-        .map_err(|why| Failure::new(FailureKind::Connector, format!("the metadata is not valid: {why}")))?;
+    metadata.check().map_err(|why| {
+        Failure::new(FailureKind::Connector, format!("the metadata is not valid: {}", target.log.clean(&why)))
+    })?;
     target.client.set_data_source_metadata(source_id, &metadata).await?;
 
     let rules = DataObjectRules {
@@ -49,10 +49,11 @@ pub(super) async fn run(task: &Task<'_>) -> Result<Vec<TaskResult>, Failure> {
                 .load(&mut *store, instance)?
                 .call_sync(&mut *store, &everything, Resource::new_borrow(objects.rep()))
                 .await?;
-            let files = store.data_mut().table().delete(objects)?.into_writer().finish()?;
+            let files = store.data_mut().table().delete(objects)?.into_writer().finish();
             Ok(outcome.map(|()| files))
         })
-        .await?;
+        .await?
+        .map_err(|error| spool_failure(&error))?;
 
     task.event(Status::DataUpload, &[], &[]).await;
     let keys = task.upload(&files).await?;

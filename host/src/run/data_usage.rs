@@ -5,7 +5,7 @@ use std::sync::Arc;
 use time::OffsetDateTime;
 use wasmtime::component::Resource;
 
-use super::task::Task;
+use super::task::{Task, spool_failure};
 use crate::cloud_client::{PollInterval, Status, SubtaskResult, TaskResult};
 use crate::contract::exports::data_usage::KnownPeriod;
 use crate::failure::Failure;
@@ -34,10 +34,11 @@ pub(super) async fn run(task: &Task<'_>) -> Result<Vec<TaskResult>, Failure> {
                 .load(&mut *store, instance)?
                 .call_sync(&mut *store, known, Resource::new_borrow(statements.rep()))
                 .await?;
-            let files = store.data_mut().table().delete(statements)?.into_writer().finish()?;
+            let files = store.data_mut().table().delete(statements)?.into_writer().finish();
             Ok(outcome.map(|()| files))
         })
-        .await?;
+        .await?
+        .map_err(|error| spool_failure(&error))?;
 
     let mut keys = Vec::with_capacity(files.len());
     for file in &files {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use wasmtime::component::Resource;
 
 use super::metadata;
-use super::task::Task;
+use super::task::{Task, spool_failure};
 use crate::cloud_client::{IdentityImport, PollInterval, Status, SubtaskResult, TaskResult};
 use crate::failure::Failure;
 use crate::sinks::spool::Layout;
@@ -41,12 +41,14 @@ pub(super) async fn run(task: &Task<'_>) -> Result<Vec<TaskResult>, Failure> {
                 .load(&mut *store, instance)?
                 .call_sync(&mut *store, Resource::new_borrow(users.rep()), Resource::new_borrow(groups.rep()))
                 .await?;
-            let users = store.data_mut().table().delete(users)?.into_writer().finish()?;
-            let groups = store.data_mut().table().delete(groups)?.into_writer().finish()?;
+            let users = store.data_mut().table().delete(users)?.into_writer().finish();
+            let groups = store.data_mut().table().delete(groups)?.into_writer().finish();
             Ok(outcome.map(|()| (users, groups)))
         })
         .await?;
 
+    let (users, groups) =
+        (users.map_err(|error| spool_failure(&error))?, groups.map_err(|error| spool_failure(&error))?);
     task.event(Status::DataUpload, &[], &[]).await;
     let users = task.upload(&users).await?;
     let groups = task.upload(&groups).await?;

@@ -1,12 +1,16 @@
 //! The parameters of a target against what its connector declares.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use crate::config::{SandboxSettings, is_own_key};
 use crate::connector::Connector;
 use crate::contract::exports::info::ConnectorInfo;
 use crate::failure::{CallContext, Failure, FailureKind};
-use crate::sandbox::{ConnectorLog, Grants, Instance, Sandbox};
+use crate::sandbox::{CallError, ConnectorLog, Grants, Instance, Sandbox};
+
+/// The most time that a connector may take to describe itself.
+const DESCRIBE: Duration = Duration::from_secs(10);
 
 /// Values by name.
 type Parameters = BTreeMap<String, String>;
@@ -26,10 +30,11 @@ pub(super) fn of_connector(target: &Parameters) -> Parameters {
 /// # Errors
 /// The connector broke off or reached a limit.
 pub async fn describe(sandbox: &Sandbox, connector: &Connector) -> Result<ConnectorInfo, Failure> {
-    let nothing = SandboxSettings::default();
+    let nothing = SandboxSettings { timeout: DESCRIBE, ..SandboxSettings::default() };
     let log = ConnectorLog::new("info", []);
     let grants = Grants::new(nothing.clone(), Vec::new(), log.clone()).map_err(Failure::unexpected)?;
-    let context = CallContext { sandbox: &nothing, wanted_grants: &[], clean: &|text| log.clean(text) };
+    let clean = |text: &str| log.clean(text);
+    let context = CallContext { sandbox: &nothing, wanted_grants: &[], from_flags: false, clean: &clean };
     let indices = connector.info().clone();
     let instance = Instance::new(sandbox.engine(), connector.linked(), &grants)
         .map_err(|error| context.failure(error))?;
@@ -37,7 +42,22 @@ pub async fn describe(sandbox: &Sandbox, connector: &Connector) -> Result<Connec
         let info = indices.load(&mut *store, instance)?;
         Ok(Ok(info.call_describe(store).await?))
     });
-    called.await.map_err(|error| context.failure(error))
+    let mut info = called.await.map_err(|error| match error {
+        CallError::TimedOut(time) => {
+            let time = humantime::format_duration(time);
+            Failure::new(FailureKind::Limit, format!("the connector did not describe itself within {time}"))
+                .hint("tell its author: a description must not take longer, and this limit cannot be raised")
+        }
+        error => context.failure(error),
+    })?;
+    // Names stay as they are: they are compared with the configuration's. What is shown is made fit for it.
+    info.name = clean(&info.name);
+    info.version = clean(&info.version);
+    info.description = clean(&info.description);
+    for parameter in &mut info.parameters {
+        parameter.description = clean(&parameter.description);
+    }
+    Ok(info)
 }
 
 /// Refuses parameters that the connector does not know, and missing ones that it needs.

@@ -45,6 +45,8 @@ impl TargetRun<'_> {
         explain(&CallContext {
             sandbox: &self.settings.sandbox,
             wanted_grants: &self.wanted_grants,
+            // A target of a file stands in a line of it.
+            from_flags: self.settings.line.is_none(),
             clean: &|text| self.log.clean(text),
         })
     }
@@ -80,7 +82,7 @@ impl Files {
     }
 }
 
-/// Runs a target. Whatever goes wrong is in the summary.
+/// Runs a target. Whatever goes wrong is in the summary. The client is there if a job was made.
 pub(super) async fn run(
     settings: &Settings,
     target: &Target,
@@ -88,7 +90,7 @@ pub(super) async fn run(
     cloud: &Cloud,
     version_checked: &mut bool,
     display: &Display,
-) -> TargetSummary {
+) -> (TargetSummary, Option<CloudClient>) {
     let mut summary =
         TargetSummary { target: target.name.clone(), job_id: None, steps: Vec::new(), failure: None };
     let prepared = match &target.settings {
@@ -96,13 +98,16 @@ pub(super) async fn run(
         Err(errors) => Err(errors.clone().into()),
     };
     match prepared {
-        Err(failure) => summary.failure = Some(failure),
+        Err(failure) => {
+            summary.failure = Some(failure);
+            (summary, None)
+        }
         Ok(run) => {
             summary.job_id = Some(run.job.job_id.clone());
             summary.failure = steps(&run, &mut summary.steps).await.err();
+            (summary, Some(run.client.clone()))
         }
     }
-    summary
 }
 
 async fn prepare<'a>(

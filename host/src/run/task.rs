@@ -105,6 +105,7 @@ impl<'a> Task<'a> {
         let instance = Instance::new(target.sandbox.engine(), target.connector.linked(), &target.grants)
             .map_err(explain)?;
         let title = format!("{}: {what}", target.title(self.step));
+        target.log.begin_call();
         let outcome = target.display.during(&title, Some(progress), instance.call(work)).await;
         if let Some(refusal) = progress.refusal() {
             return Err(target.with_call_context(|context| context.refused(&refusal)));
@@ -177,4 +178,10 @@ fn in_words_of_people(count: Count) -> Count {
         "imported access providers" => Count { object_type: "access controls".into(), ..count },
         _ => count,
     }
+}
+
+/// The failure that a file which could not be ended means: a fault of this machine, not of the connector.
+pub(super) fn spool_failure(error: &std::io::Error) -> Failure {
+    Failure::unexpected(format!("a temporary file cannot be written: {error}"))
+        .hint("check the free disk space")
 }

@@ -51,9 +51,14 @@ impl Sandbox {
             .async_stack_size(CALL_STACK);
         if let CacheLocation::Folder(folder) = cache {
             private_folder(folder)?;
-            let mut settings = CacheConfig::new();
-            settings.with_directory(folder);
-            config.cache(Some(Cache::new(settings)?));
+            if belongs_to_the_user_alone(folder)? {
+                let mut settings = CacheConfig::new();
+                settings.with_directory(folder);
+                config.cache(Some(Cache::new(settings)?));
+            } else {
+                let folder = folder.display();
+                tracing::warn!(target: "raito", "{folder} is not the user's alone: compiled code is not kept there");
+            }
         }
         let engine = Engine::new(&config)?;
         let linker = linker(&engine)?;
@@ -99,6 +104,22 @@ fn private_folder(folder: &std::path::Path) -> std::io::Result<()> {
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder.create(folder)
+}
+
+/// Code is loaded from the folder, so whoever can write into it can run code as the user. A file made in it tells whose the
+/// folder must be.
+fn belongs_to_the_user_alone(folder: &std::path::Path) -> std::io::Result<bool> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        let own = tempfile::tempfile_in(folder)?.metadata()?.uid();
+        let folder = folder.metadata()?;
+        Ok(folder.uid() == own && folder.mode() & 0o022 == 0)
+    }
+    #[cfg(not(unix))]
+    {
+        folder.metadata().map(|folder| folder.is_dir())
+    }
 }
 
 /// The sinks and sources live in the resource table of the instance.

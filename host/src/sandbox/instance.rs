@@ -207,11 +207,16 @@ impl Instance {
         F: AsyncFnOnce(&mut Store<State>, &ComponentInstance) -> wasmtime::Result<Result<T, types::Error>>,
     {
         let (store, pre) = (&mut self.store, &self.pre);
-        let outcome = tokio::time::timeout(self.timeout, async {
+        let gate = Arc::clone(store.data().gate());
+        let call = tokio::time::timeout(self.timeout, async {
             let instance = pre.instantiate_async(&mut *store).await?;
             work(store, &instance).await
-        })
-        .await;
+        });
+        let outcome = tokio::select! {
+            outcome = call => Some(outcome),
+            // A connector that was denied something is not given the chance to go on without it.
+            () = gate.denied() => None,
+        };
         let state = self.store.data();
         let denials = state.gate.denials();
         if !denials.is_empty() {
@@ -221,13 +226,13 @@ impl Instance {
             return Err(CallError::Limit(limit));
         }
         match outcome {
-            Err(_) => Err(CallError::TimedOut(self.timeout)),
-            Ok(Err(trap)) if too_much_at_once(&trap) => {
+            None | Some(Err(_)) => Err(CallError::TimedOut(self.timeout)),
+            Some(Ok(Err(trap))) if too_much_at_once(&trap) => {
                 Err(CallError::Limit(LimitHit::Call(CALL_BYTES as u64)))
             }
-            Ok(Err(trap)) => Err(CallError::Trapped(describe(&trap))),
-            Ok(Ok(Err(error))) => Err(CallError::Connector(error)),
-            Ok(Ok(Ok(result))) => Ok(result),
+            Some(Ok(Err(trap))) => Err(CallError::Trapped(describe(&trap))),
+            Some(Ok(Ok(Err(error)))) => Err(CallError::Connector(error)),
+            Some(Ok(Ok(Ok(result)))) => Ok(result),
         }
     }
 }

@@ -63,21 +63,12 @@ impl ConnectorLog {
                 text = text.replace(secret.as_str(), REDACTED);
             }
         }
-        let mut clean = String::with_capacity(text.len());
-        for character in text.chars() {
-            if clean.len() > LINE {
-                clean.push('…');
-                break;
-            }
-            match character {
-                '\t' => clean.push(' '),
-                character if character.is_control() || is_bidirectional(character) => {
-                    clean.extend(character.escape_default());
-                }
-                character => clean.push(character),
-            }
-        }
-        clean
+        escaped(&text)
+    }
+
+    /// Counts lines anew: the limit is for each call.
+    pub fn begin_call(&self) {
+        self.inner.lines.store(0, Ordering::Relaxed);
     }
 
     fn line(&self, level: Level, text: &str) {
@@ -105,6 +96,26 @@ impl ConnectorLog {
             _ => tracing::trace!(target: "connector", target, "{text}"),
         }
     }
+}
+
+/// Text that nobody has checked, on one line and without control characters: it can neither move a terminal's cursor nor
+/// begin a line of its own in the log of a CI service. Long text is cut.
+pub fn escaped(text: &str) -> String {
+    let mut clean = String::with_capacity(text.len());
+    for character in text.chars() {
+        if clean.len() > LINE {
+            clean.push('…');
+            break;
+        }
+        match character {
+            '\t' => clean.push(' '),
+            character if character.is_control() || is_bidirectional(character) => {
+                clean.extend(character.escape_default());
+            }
+            character => clean.push(character),
+        }
+    }
+    clean
 }
 
 /// Characters that change the direction of text around them, and so what a reader believes to read.

@@ -9,6 +9,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use tokio::sync::Notify;
 use wasmtime_wasi::sockets::SocketAddrUse;
 
 use crate::config::sandbox::{AddressClass, HostPattern, NetworkGrant, canonical, classify, forbidden_ip};
@@ -49,6 +50,7 @@ pub struct NetworkGate {
     grants: Vec<NetworkGrant>,
     resolved: Mutex<HashMap<IpAddr, Vec<Resolved>>>,
     denials: Mutex<Vec<Denial>>,
+    denied: Notify,
 }
 
 struct Resolved {
@@ -61,7 +63,12 @@ impl NetworkGate {
     const DENIALS: usize = 16;
 
     pub(crate) fn new(grants: Vec<NetworkGrant>) -> Self {
-        NetworkGate { grants, resolved: Mutex::default(), denials: Mutex::default() }
+        NetworkGate { grants, resolved: Mutex::default(), denials: Mutex::default(), denied: Notify::new() }
+    }
+
+    /// Ends when something was refused.
+    pub(super) async fn denied(&self) {
+        self.denied.notified().await;
     }
 
     /// What was refused so far.
@@ -125,10 +132,13 @@ impl NetworkGate {
             self.deny(name, reason);
             return Ok(None);
         }
-        let until = Instant::now() + MEMORY;
+        let now = Instant::now();
+        let until = now + MEMORY;
         let mut resolved = lock(&self.resolved);
         for address in &allowed {
-            resolved.entry(*address).or_default().push(Resolved { host: name.clone(), until });
+            let known = resolved.entry(*address).or_default();
+            known.retain(|known| known.host != *name && known.until > now);
+            known.push(Resolved { host: name.clone(), until });
         }
         Ok(Some(allowed))
     }
@@ -185,6 +195,7 @@ impl NetworkGate {
         if denials.len() < Self::DENIALS && !denials.contains(&denial) {
             denials.push(denial);
         }
+        self.denied.notify_one();
     }
 }
 

@@ -78,17 +78,22 @@ impl AccessControlSink {
 /// Hands the access controls of an access file to the connector. They are read by a thread that is at most a
 /// few dozen ahead.
 pub struct AccessControlSource {
-    incoming: Receiver<DesiredAccessControl>,
+    incoming: Receiver<Result<DesiredAccessControl, String>>,
 }
 
 impl AccessControlSource {
-    pub(crate) fn new(incoming: Receiver<DesiredAccessControl>) -> Self {
+    pub(crate) fn new(incoming: Receiver<Result<DesiredAccessControl, String>>) -> Self {
         AccessControlSource { incoming }
     }
 
-    fn next(&mut self, max: u32) -> Vec<DesiredAccessControl> {
-        // A reader that failed ends the list; the step looks at its outcome before it believes anything else.
-        self.incoming.iter().take(max.clamp(1, 1024) as usize).collect()
+    /// A file that is broken in the middle is an error, never the end of the list: a connector that took it for the end
+    /// would apply half of what it should.
+    fn next(&mut self, max: u32) -> Result<Vec<DesiredAccessControl>, types::Error> {
+        self.incoming
+            .iter()
+            .take(max.clamp(1, 1024) as usize)
+            .collect::<Result<_, _>>()
+            .map_err(types::Error::Other)
     }
 }
 
@@ -177,7 +182,7 @@ impl HostAccessControlSource for ResourceTable {
         source: Resource<AccessControlSource>,
         max: u32,
     ) -> wasmtime::Result<Result<Vec<DesiredAccessControl>, types::Error>> {
-        Ok(Ok(self.get_mut(&source)?.next(max)))
+        Ok(self.get_mut(&source)?.next(max))
     }
 
     fn drop(&mut self, source: Resource<AccessControlSource>) -> wasmtime::Result<()> {
@@ -213,5 +218,31 @@ impl HostPlanSink for ResourceTable {
     fn drop(&mut self, sink: Resource<NotOffered>) -> wasmtime::Result<()> {
         self.delete(sink)?;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a failed test should stop where it fails")]
+
+    use std::sync::mpsc::channel;
+
+    use super::AccessControlSource;
+    use crate::records::desired;
+
+    #[test]
+    fn a_file_that_breaks_off_is_an_error_and_not_the_end_of_the_list() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let whole = r#"{"id":"a1","action":"grant"}"#;
+        std::fs::write(file.path(), format!("{{\"accessProviders\":[{whole},{{\"id\":")).unwrap();
+        let (controls, incoming) = channel();
+        let broken = desired::read(file.path(), |control| {
+            controls.send(Ok(control)).map_err(|error| error.to_string())
+        });
+        controls.send(Err(broken.unwrap_err())).unwrap();
+        drop(controls);
+        let mut source = AccessControlSource::new(incoming);
+        assert_eq!(source.next(1).unwrap().len(), 1);
+        assert!(source.next(1).is_err());
     }
 }

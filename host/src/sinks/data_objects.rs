@@ -106,10 +106,7 @@ impl DataObjectSink {
             share_provider_identifier: None,
             share_identifier: None,
         };
-        self.writer.batch(&[()], |(), item| {
-            item.put(&root);
-            Ok(())
-        })
+        self.writer.add(&root)
     }
 }
 

@@ -29,7 +29,6 @@ fn five_steps_arrive_and_a_second_run_changes_nothing() {
     assert_eq!(status["domain"], "local");
     let source = &status["dataSources"][0];
     for (key, value) in [
-        ("id", json!("company")),
         ("name", json!("company")),
         ("type", json!("company")),
         ("users", json!(3)),

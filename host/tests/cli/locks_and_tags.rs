@@ -70,7 +70,8 @@ fn a_pattern_that_is_none_is_an_error_of_the_configuration() {
 
 #[test]
 fn files_have_the_layout_and_the_escapes_of_raitos_connectors() {
-    let place = Place::with_targets(&[company("users: 2\ndelete-temp-files: false")]);
+    let place =
+        Place::with_targets(&[company("data-source-id: company\nusers: 2\ndelete-temp-files: false")]);
     place.run(&[]).succeeded();
     assert_eq!(
         place.read_matching("company-fromTarget-groups-"),

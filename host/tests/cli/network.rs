@@ -27,12 +27,14 @@ fn grant(hosts: &[&str]) -> String {
 
 /// Runs an attempt that must be denied, and gives a line for the table.
 fn denied(keys: &str, sandbox: &str, asked: &str, hint: &str) -> String {
+    let cause = format!("the connector asked for {asked}, which is not granted");
+    denied_because(keys, sandbox, &cause, hint)
+}
+
+/// The same with the cause in other words.
+fn denied_because(keys: &str, sandbox: &str, cause: &str, hint: &str) -> String {
     let place = probe(keys, sandbox);
-    let outcome: Outcome = place.run(&[]).failed(
-        22,
-        &format!("p: denied: the connector asked for {asked}, which is not granted"),
-        hint,
-    );
+    let outcome: Outcome = place.run(&[]).failed(22, &format!("p: denied: {cause}"), hint);
     assert_eq!(outcome.target("p")["failure"]["kind"], "denied");
     assert_eq!(outcome.steps("p"), ["identity-store failed"]);
     place.assert_nothing_imported();
@@ -95,7 +97,9 @@ fn what_is_not_granted_is_denied_before_any_connection() {
         &line(&format!("localhost:{h}")),
     ));
     // What no grant could open.
-    table.push(denied("tcp: 169.254.169.254:80", "", "169.254.169.254:80", ""));
+    let cause =
+        "169.254.169.254:80 leads to 169.254.169.254, which is the address of a cloud metadata service";
+    table.push(denied_because("tcp: 169.254.169.254:80", "", cause, "no grant can open such an address"));
     println!("{}", table.join("\n"));
     assert_eq!((tcp.connections(), http.connections()), (0, 0), "a packet left before the denial");
 }

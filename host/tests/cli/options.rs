@@ -84,7 +84,14 @@ fn a_single_target_is_told_by_flags_alone() {
         .succeeded();
     assert_eq!(outcome.steps("hr")[1], "identity-store users 4/0/0/0");
     let status = place.raito(&["cloud", "status", "--format", "json", "--data-dir", "cloud"]).finish();
-    assert_eq!(status.succeeded().json()["dataSources"][0]["id"], "hr");
+    assert_eq!(status.succeeded().json()["dataSources"][0]["name"], "hr");
+}
+
+#[test]
+fn an_option_of_raito_among_the_parameters_of_the_connector_is_refused() {
+    let place = Place::new();
+    let arguments = ["--embedded", "--connector-name", "company", "--", "--lock-all-who"];
+    place.run(&arguments).failed(3, "`--lock-all-who` is an option of raito", "give it before `--`");
 }
 
 #[test]

@@ -16,9 +16,9 @@ fn a_target_that_fails_does_not_stop_the_next() {
     assert_eq!(outcome.steps("company"), EVERYTHING);
     assert!(outcome.target("company")["failure"].is_null());
     let status = place.status();
-    let source = |id: &str| {
+    let source = |name: &str| {
         let sources = status["dataSources"].as_array().unwrap();
-        sources.iter().find(|source| source["id"] == id).unwrap().clone()
+        sources.iter().find(|source| source["name"] == name).unwrap().clone()
     };
     assert_eq!((&source("company")["users"], &source("company")["statements"]), (&3.into(), &5.into()));
     assert_eq!(source("first")["users"], 0);
