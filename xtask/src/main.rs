@@ -37,8 +37,9 @@ const HELP: &str = r#"Usage: cargo xtask <command> [options]
   check [--advisories]
       Check the tree alone: sizes and heads of sources, links, dependencies' licences;
       with --advisories also known vulnerabilities, which needs a network.
-  bench [ARGUMENTS]
-      Run the benchmark of the pipeline. Arguments are handed on to it.
+  bench [pipeline|import] [ARGUMENTS]
+      Run a benchmark: of the pipeline from a connector into files (the default), or of
+      the import into the self-hosted cloud. Arguments are handed on to it.
   build-connectors [--only NAME]...
       Compile connectors into target/connectors/<name>.wasm.
   build-guests
@@ -120,13 +121,22 @@ fn quickstart(workspace: &Workspace, arguments: impl Iterator<Item = OsString>) 
 }
 
 fn bench(workspace: &Workspace, arguments: impl Iterator<Item = OsString>) -> Result<ExitCode> {
-    let target = WasmTarget::make_available(workspace, Preference::default())?;
-    let guests = components::build_guests(workspace, &target)?;
+    let mut arguments = arguments.peekable();
+    let import = arguments.next_if(|argument| argument == "import").is_some();
+    if !import {
+        // The name of the default may be written, too.
+        arguments.next_if(|argument| argument == "pipeline");
+    }
     let mut cargo = workspace.cargo();
-    cargo.env(test_run::GUESTS_VARIABLE, guests);
-    process::become_command(
-        cargo.args(["bench", "--package", "raito", "--bench", "pipeline", "--"]).args(arguments),
-    )
+    if import {
+        cargo.args(["bench", "--package", "raito-cloud", "--bench", "import", "--"]);
+    } else {
+        let target = WasmTarget::make_available(workspace, Preference::default())?;
+        let guests = components::build_guests(workspace, &target)?;
+        cargo.env(test_run::GUESTS_VARIABLE, guests);
+        cargo.args(["bench", "--package", "raito", "--bench", "pipeline", "--"]);
+    }
+    process::become_command(cargo.args(arguments))
 }
 
 /// Our own option may stand before the runner's arguments; all the rest is theirs.
