@@ -139,7 +139,6 @@ fn rules() -> DataObjectRules {
     DataObjectRules {
         data_source_id: "bench".into(),
         types: ["schema", "table", "column"].map(str::to_owned).into(),
-        partial: false,
         tags: TagRules::default(),
     }
 }

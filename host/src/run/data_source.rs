@@ -35,7 +35,6 @@ pub(super) async fn run(task: &Task<'_>) -> Result<Vec<TaskResult>, Failure> {
     let rules = DataObjectRules {
         data_source_id: source_id.clone(),
         types,
-        partial: false,
         tags: TagRules::new(&target.settings.tags),
     };
     let objects =

@@ -18,8 +18,6 @@ pub struct DataObjectRules {
     pub data_source_id: String,
     /// Type names of the metadata.
     pub types: HashSet<String>,
-    /// Only a part of the data source is read: no root is written.
-    pub partial: bool,
     /// The operator's rules for tags.
     pub tags: TagRules,
 }
@@ -59,7 +57,7 @@ impl DataObjectSink {
         let Some(first) = batch.first() else { return Ok(()) };
         if !self.started {
             self.started = true;
-            if !self.rules.partial && !first.object_type.eq_ignore_ascii_case(ROOT) {
+            if !first.object_type.eq_ignore_ascii_case(ROOT) {
                 self.write_root()?;
             }
         }

@@ -125,15 +125,12 @@ fn configure(place: &Place, url: &str, ids: (&str, &str), more: &str) {
     );
 }
 
-fn raito(place: &Place, url: &str, secret: &str) -> Raito {
-    place
-        .raito(&["run", "--format", "json"])
-        .env("SECRET", secret)
-        .env("AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER", url)
+fn raito(place: &Place, secret: &str) -> Raito {
+    place.raito(&["run", "--format", "json"]).env("SECRET", secret)
 }
 
-fn run(place: &Place, url: &str, secret: &str) -> Outcome {
-    let outcome = raito(place, url, secret).finish();
+fn run(place: &Place, secret: &str) -> Outcome {
+    let outcome = raito(place, secret).finish();
     for text in [&outcome.stdout, &outcome.stderr, &place.read("raito.log")] {
         assert!(!text.contains(secret), "the secret was shown: {text}");
         assert!(!text.contains("eyJ"), "a token was shown: {text}");
@@ -148,15 +145,15 @@ fn a_run_signs_in_and_a_wrong_secret_is_refused() {
     let (source, store) = served.data_source();
     configure(&place, &served.url, (&source, &store), "");
 
-    let outcome = run(&place, &served.url, "Wrong-Horse-8");
+    let outcome = run(&place, "Wrong-Horse-8");
     let outcome = outcome.failed(4, "company: sign-in failed for admin@acme.example", "api-secret");
     assert_eq!(outcome.target("company")["failure"]["kind"], "cloud-sign-in");
     assert!(outcome.target("company")["jobId"].is_null());
 
-    assert_eq!(run(&place, &served.url, PASSWORD).succeeded().steps("company"), EVERYTHING);
-    let again = run(&place, &served.url, PASSWORD).succeeded();
+    assert_eq!(run(&place, PASSWORD).succeeded().steps("company"), EVERYTHING);
+    let again = run(&place, PASSWORD).succeeded();
     assert!(again.steps("company").iter().all(|line| line.ends_with(" 0/0/0/0")), "{again:?}");
-    assert_eq!(run(&place, &served.url, "Wrong-Horse-8").code, 4);
+    assert_eq!(run(&place, "Wrong-Horse-8").code, 4);
 
     let (code, words) = served.stop();
     assert_eq!((code, words.as_str()), (Some(0), "stopping\n"));
@@ -173,7 +170,7 @@ fn access_controls_made_in_the_cloud_are_applied_and_failures_told() {
     let served = Served::start(&place);
     let (source, store) = served.data_source();
     configure(&place, &served.url, (&source, &store), "");
-    run(&place, &served.url, PASSWORD).succeeded();
+    run(&place, PASSWORD).succeeded();
     for name in ["readers", "writers"] {
         let made = served.graphql(
             "mutation($input: AccessProviderInput!){createAccessProvider(input: $input, enableAdditionalAccessRequests: false)\
@@ -186,7 +183,7 @@ fn access_controls_made_in_the_cloud_are_applied_and_failures_told() {
         assert!(made["createAccessProvider"]["accessProvider"]["id"].is_string(), "{made}");
     }
     configure(&place, &served.url, (&source, &store), "failing: writers");
-    let outcome = run(&place, &served.url, PASSWORD).failed(
+    let outcome = run(&place, PASSWORD).failed(
         31,
         "company: 1 access controls could not be applied: writers: the lock is rusty",
         "the others were applied",
@@ -198,7 +195,7 @@ fn access_controls_made_in_the_cloud_are_applied_and_failures_told() {
     assert_eq!(steps[5], "data-usage statements 0/0/0/0", "everything else was done");
 
     configure(&place, &served.url, (&source, &store), "");
-    let outcome = run(&place, &served.url, PASSWORD).succeeded();
+    let outcome = run(&place, PASSWORD).succeeded();
     assert!(outcome.steps("company")[3].ends_with("/0/0"), "{outcome:?}");
 }
 
@@ -207,7 +204,7 @@ fn a_cloud_that_is_not_reached_has_a_code_of_its_own() {
     let place = Place::new();
     let url = format!("http://127.0.0.1:{}/", closed_port());
     configure(&place, &url, ("a", "b"), "");
-    let outcome = run(&place, &url, PASSWORD).failed(5, "cannot reach 127.0.0.1:", "raito-url-override");
+    let outcome = run(&place, PASSWORD).failed(5, "cannot reach 127.0.0.1:", "raito-url-override");
     assert_eq!(outcome.target("company")["failure"]["kind"], "cloud");
 }
 
