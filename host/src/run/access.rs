@@ -1,7 +1,6 @@
 //! Access controls: first to the target, then from it. Both are one task of the job.
 
-use std::sync::Arc;
-use std::sync::mpsc::sync_channel;
+use std::sync::{Arc, PoisonError};
 use std::time::Instant;
 
 use wasmtime::component::Resource;
@@ -11,15 +10,12 @@ use crate::cloud_client::{AccessFilter, JobType, PollInterval, Status, SubtaskRe
 use crate::config::LockRules;
 use crate::contract::exports::access::{AccessCapabilities, ApplyOptions};
 use crate::failure::{Failure, FailureKind};
-use crate::records::desired::{self, Header};
+use crate::records::desired::Header;
 use crate::sinks::spool::Layout;
 use crate::sinks::{
     AccessControlSink, AccessControlSource, FeedbackSink, FeedbackTotals, Progress, TagRules,
 };
 use crate::summary::{Count, Step, StepStatus, StepSummary};
-
-/// Access controls that the reader of the access file is ahead of the connector.
-const AHEAD: usize = 64;
 
 /// Runs both halves. Access controls that could not be applied do not end the target, but fail it in the end.
 pub(super) async fn run(task: &Task<'_>, done: &mut Vec<StepSummary>) -> Result<Option<Failure>, Failure> {
@@ -151,29 +147,13 @@ async fn exchange(
     task.access_sync_event(Status::InProgress, None).await;
     let progress = Arc::new(Progress::default());
     let feedback = FeedbackSink::new(task.writer("toTarget-accessFeedback", Layout::FEEDBACK, &progress)?);
-    let (controls, incoming) = sync_channel(AHEAD);
-    let reader = tokio::task::spawn_blocking(move || {
-        // A connector that failed takes no more; that is not the fault of the file.
-        let mut left = false;
-        let outcome = desired::read(&file, |control| {
-            left = controls.send(Ok(control)).is_err();
-            if left { Err("the connector took no more access controls".to_owned()) } else { Ok(()) }
-        });
-        match outcome {
-            Err(_) if left => Ok(Header::default()),
-            Err(why) => {
-                let _ = controls.send(Err(why.clone()));
-                Err(why)
-            }
-            Ok(header) => Ok(header),
-        }
-    });
-    let source = AccessControlSource::new(incoming);
+    let source = AccessControlSource::new(file);
+    let reading = source.reading();
     let called = task
         .call("applying", &progress, async move |store, instance| {
             let source = store.data_mut().table().push(source)?;
             let feedback = store.data_mut().table().push(feedback)?;
-            let options = ApplyOptions { prefix: String::new(), authoritative: false };
+            let options = ApplyOptions { prefix: String::new(), authoritative: false, all_or_nothing: false };
             let outcome = guest
                 .load(&mut *store, instance)?
                 .call_apply(
@@ -189,14 +169,13 @@ async fn exchange(
             Ok(outcome.map(|()| (files, totals, errors)))
         })
         .await;
-    let read = reader.await.map_err(|error| Failure::unexpected(error.to_string()))?;
-    if let (Err(why), true) = (&read, called.is_err()) {
-        return Err(Failure::new(FailureKind::Cloud, why.clone()));
+    let read = reading.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    if let (Some(why), true) = (read.error, called.is_err()) {
+        return Err(Failure::new(FailureKind::Cloud, why));
     }
     let (files, totals, errors) = called?;
     let files = files.map_err(|error| spool_failure(&error))?;
-    // A connector that did well without the rest of the list has said so in its feedback.
-    *header = read.unwrap_or_default();
+    *header = read.header;
 
     task.event(Status::DataUpload, &[], &[]).await;
     let keys = task.upload(&files).await?;

@@ -2,8 +2,9 @@
 
 use std::collections::HashSet;
 use std::hash::{BuildHasher, RandomState};
-use std::sync::Arc;
-use std::sync::mpsc::Receiver;
+use std::path::PathBuf;
+use std::sync::mpsc::{Receiver, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use wasmtime::component::{Resource, ResourceTable};
 
@@ -15,6 +16,7 @@ use crate::contract::access_controls::{
 };
 use crate::contract::types::{self, SinkError};
 use crate::records::access_control::{AccessControlShape, FeedbackShape};
+use crate::records::desired::{self, Header};
 
 /// Takes access controls and locks them by the operator's rules.
 pub struct AccessControlSink {
@@ -75,25 +77,73 @@ impl AccessControlSink {
     }
 }
 
-/// Hands the access controls of an access file to the connector. They are read by a thread that is at most a
-/// few dozen ahead.
+/// Access controls that the reader of the access file is ahead of the connector.
+const AHEAD: usize = 64;
+
+/// Hands the access controls of an access file to the connector. Each round reads the file again, on a thread that is
+/// at most a few dozen ahead.
 pub struct AccessControlSource {
-    incoming: Receiver<Result<DesiredAccessControl, String>>,
+    file: PathBuf,
+    reading: Arc<Mutex<Reading>>,
+    round: Option<Receiver<Result<DesiredAccessControl, String>>>,
+}
+
+/// What came to light about an access file while it was handed over.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Reading {
+    /// What the file says about itself; known once a round has come to its end.
+    pub header: Header,
+    /// Why the file cannot be used.
+    pub error: Option<String>,
 }
 
 impl AccessControlSource {
-    pub(crate) fn new(incoming: Receiver<Result<DesiredAccessControl, String>>) -> Self {
-        AccessControlSource { incoming }
+    pub(crate) fn new(file: PathBuf) -> Self {
+        AccessControlSource { file, reading: Arc::default(), round: None }
+    }
+
+    /// Where to look, during and after the call, for what came to light about the file.
+    pub(crate) fn reading(&self) -> Arc<Mutex<Reading>> {
+        Arc::clone(&self.reading)
+    }
+
+    fn begin(&self) -> Receiver<Result<DesiredAccessControl, String>> {
+        let (controls, round) = sync_channel(AHEAD);
+        let (file, reading) = (self.file.clone(), Arc::clone(&self.reading));
+        // The thread ends with the file, or when nobody takes what it reads any more.
+        std::thread::spawn(move || {
+            let mut left = false;
+            let outcome = desired::read(&file, |control| {
+                left = controls.send(Ok(control)).is_err();
+                // A connector that takes no more is not the fault of the file.
+                if left { Err("the connector took no more access controls".to_owned()) } else { Ok(()) }
+            });
+            let mut reading = reading.lock().unwrap_or_else(PoisonError::into_inner);
+            match outcome {
+                Ok(header) => reading.header = header,
+                Err(_) if left => {}
+                Err(why) => {
+                    reading.error = Some(why.clone());
+                    drop(reading);
+                    let _ = controls.send(Err(why));
+                }
+            }
+        });
+        round
     }
 
     /// A file that is broken in the middle is an error, never the end of the list: a connector that took it for the end
     /// would apply half of what it should.
     fn next(&mut self, max: u32) -> Result<Vec<DesiredAccessControl>, types::Error> {
-        self.incoming
-            .iter()
-            .take(max.clamp(1, 1024) as usize)
-            .collect::<Result<_, _>>()
-            .map_err(types::Error::Other)
+        if self.round.is_none() {
+            self.round = Some(self.begin());
+        }
+        let round = self.round.iter().flat_map(Receiver::iter);
+        round.take(max.clamp(1, 1024) as usize).collect::<Result<_, _>>().map_err(types::Error::Other)
+    }
+
+    fn restart(&mut self) {
+        self.round = None;
     }
 }
 
@@ -185,6 +235,14 @@ impl HostAccessControlSource for ResourceTable {
         Ok(self.get_mut(&source)?.next(max))
     }
 
+    fn restart(
+        &mut self,
+        source: Resource<AccessControlSource>,
+    ) -> wasmtime::Result<Result<(), types::Error>> {
+        self.get_mut(&source)?.restart();
+        Ok(Ok(()))
+    }
+
     fn drop(&mut self, source: Resource<AccessControlSource>) -> wasmtime::Result<()> {
         self.delete(source)?;
         Ok(())
@@ -225,24 +283,47 @@ impl HostPlanSink for ResourceTable {
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a failed test should stop where it fails")]
 
-    use std::sync::mpsc::channel;
-
     use super::AccessControlSource;
-    use crate::records::desired;
+
+    fn source(text: &str) -> (tempfile::NamedTempFile, AccessControlSource) {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), text).unwrap();
+        let source = AccessControlSource::new(file.path().into());
+        (file, source)
+    }
 
     #[test]
     fn a_file_that_breaks_off_is_an_error_and_not_the_end_of_the_list() {
-        let file = tempfile::NamedTempFile::new().unwrap();
         let whole = r#"{"id":"a1","action":"grant"}"#;
-        std::fs::write(file.path(), format!("{{\"accessProviders\":[{whole},{{\"id\":")).unwrap();
-        let (controls, incoming) = channel();
-        let broken = desired::read(file.path(), |control| {
-            controls.send(Ok(control)).map_err(|error| error.to_string())
-        });
-        controls.send(Err(broken.unwrap_err())).unwrap();
-        drop(controls);
-        let mut source = AccessControlSource::new(incoming);
+        let (_file, mut source) = source(&format!("{{\"accessProviders\":[{whole},{{\"id\":"));
         assert_eq!(source.next(1).unwrap().len(), 1);
         assert!(source.next(1).is_err());
+        assert!(source.reading().lock().unwrap().error.as_ref().unwrap().contains("line 1"));
+    }
+
+    #[test]
+    fn every_round_gives_the_same() {
+        let control = |at| format!("{{\"id\":\"a{at}\",\"action\":\"grant\"}}");
+        let list: Vec<_> = (0..500).map(control).collect();
+        let (_file, mut source) =
+            source(&format!("{{\"accessProviders\":[{}],\"fileBuildTime\":7}}", list.join(",")));
+        let ids = |source: &mut AccessControlSource| {
+            let mut ids = Vec::new();
+            loop {
+                let batch = source.next(128).unwrap();
+                if batch.is_empty() {
+                    return ids;
+                }
+                ids.extend(batch.into_iter().map(|control| control.id));
+            }
+        };
+        let first = ids(&mut source);
+        assert_eq!((first.len(), first[499].as_str()), (500, "a499"));
+        assert_eq!(source.reading().lock().unwrap().header.file_build_time, Some(7));
+        source.restart();
+        // One that is left in the middle has no part in the next.
+        source.next(3).unwrap();
+        source.restart();
+        assert_eq!(ids(&mut source), first);
     }
 }

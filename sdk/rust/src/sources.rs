@@ -49,6 +49,20 @@ source!(
     access_controls::AccessControlSource,
     DesiredAccessControl
 );
+
+impl DesiredAccessControls<'_> {
+    /// Begins a new round, which gives the same access controls in the same order.
+    ///
+    /// # Errors
+    /// What the host says.
+    pub fn restart(&mut self) -> Result<()> {
+        self.resource.restart()?;
+        self.fetched.clear();
+        self.ended = false;
+        Ok(())
+    }
+}
+
 source!(
     /// The data objects to enrich, one after the other.
     DataObjectSource,

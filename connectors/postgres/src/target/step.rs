@@ -118,6 +118,7 @@ impl Draft {
             removed_who: self.removed_who,
             added_what: self.added_what,
             removed_what: self.removed_what,
+            changed_in_target: None,
             errors: self.errors,
             warnings: self.warnings,
         }

@@ -56,7 +56,7 @@ fn filter(id: &str, rule: &str, who: Who, table: &str) -> DesiredAccessControl {
 }
 
 fn options(prefix: &str) -> ApplyOptions {
-    ApplyOptions { prefix: prefix.into(), authoritative: !prefix.is_empty() }
+    ApplyOptions { prefix: prefix.into(), authoritative: !prefix.is_empty(), all_or_nothing: false }
 }
 
 type Results<T> = BTreeMap<String, T>;
