@@ -35,7 +35,7 @@ mod generated {
             "raito:connector/access-controls.access-control-sink": crate::sinks::AccessControlSink,
             "raito:connector/access-controls.access-control-source": crate::sinks::AccessControlSource,
             "raito:connector/access-controls.feedback-sink": crate::sinks::FeedbackSink,
-            "raito:connector/access-controls.plan-sink": crate::sinks::NotOffered,
+            "raito:connector/access-controls.plan-sink": crate::sinks::PlanSink,
             "raito:connector/statements.statement-sink": crate::sinks::StatementSink,
         },
     });

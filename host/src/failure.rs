@@ -18,10 +18,15 @@
 //! | 22 | denied by the sandbox: the connector asked for something that was not granted |
 //! | 23 | a limit of the sandbox was reached: memory, time, or what one call may hand over |
 //! | 30 | the connector delivered a record that breaks the rules of its format |
-//! | 31 | some access controls could not be applied to the target; everything else was done |
+//! | 31 | some access controls could not be applied to the target; a run did everything else, `access apply` nothing |
+//! | 32 | the access file is not valid |
+//! | 33 | refused: applying would take away more than `max-removals` allows |
+//! | 34 | refused: the target has changed since the plan was made |
+//! | 35 | not confirmed: nothing was applied |
 //!
-//! 130 and 143 say that the program was interrupted or terminated. 2 and 10 are left free: 2 will say that a plan has changes, and 10 that a running program makes room for a newer
-//! one, as it does with Raito's container runner.
+//! 2 is no failure: `access plan` found changes to make, `access drift` changes made by hand. 130 and 143 say that the
+//! program was interrupted or terminated. 10 is left free: it says that a running program makes room for a newer one, as
+//! it does with Raito's container runner.
 
 use std::fmt::Write as _;
 
@@ -73,6 +78,14 @@ pub enum FailureKind {
     Record = 30,
     /// Some access controls could not be applied.
     AccessControls = 31,
+    /// The access file is not valid.
+    AccessFile = 32,
+    /// Applying would take away more than is allowed.
+    Removals = 33,
+    /// The target has changed since the plan was made.
+    Moved = 34,
+    /// Nobody confirmed.
+    NotConfirmed = 35,
 }
 
 impl FailureKind {

@@ -8,8 +8,9 @@ use serde::Serialize;
 use crate::connector::{Connector, Export, locate};
 use crate::contract::exports::info::ConnectorInfo;
 use crate::failure::Failure;
-use crate::run::{cache_location, describe};
+use crate::run::cache_location;
 use crate::sandbox::{ConnectorLog, Sandbox};
+use crate::target::describe;
 
 /// What is known about a connector before it runs.
 #[derive(Debug, Serialize)]

@@ -5,6 +5,7 @@
 //!
 //! - [`cli`]: the command line, parsed and nothing more;
 //! - [`config`]: `raito.yml`, environment and flags become settings;
+//! - [`target`]: a target with its connector, ready to be called;
 //! - [`connector`]: a component is found, checked, compiled and linked;
 //! - [`sandbox`]: what it can reach, and how its calls end;
 //! - [`contract`]: the typed interface between host and connector;
@@ -28,3 +29,4 @@ pub mod sandbox;
 pub mod secret;
 pub mod sinks;
 pub mod summary;
+pub mod target;

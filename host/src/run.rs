@@ -30,12 +30,10 @@ mod data_source;
 mod data_usage;
 mod identity_store;
 mod metadata;
-mod parameters;
 mod target;
 mod task;
 
 pub use cloud::Cloud;
-pub use parameters::describe;
 
 /// Runs all targets that the settings select.
 pub async fn run(settings: &Settings, display: &Display) -> RunSummary {

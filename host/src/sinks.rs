@@ -10,6 +10,7 @@
 mod access_controls;
 mod data_objects;
 mod identities;
+mod plans;
 mod progress;
 pub mod spool;
 mod statements;
@@ -22,6 +23,7 @@ use serde::Serialize;
 pub use access_controls::{AccessControlSink, AccessControlSource, FeedbackSink, FeedbackTotals};
 pub use data_objects::{DataObjectRules, DataObjectSink};
 pub use identities::{GroupSink, UserSink};
+pub use plans::{PlanSink, PlanTotals};
 pub use progress::{Progress, Refusal};
 pub use statements::StatementSink;
 pub use tag_rules::TagRules;

@@ -1,27 +1,21 @@
 //! Access controls: first to the target, then from it. Both are one task of the job.
 
-use std::sync::{Arc, PoisonError};
 use std::time::Instant;
 
-use wasmtime::component::Resource;
-
-use super::task::{Task, spool_failure};
+use super::task::Task;
 use crate::cloud_client::{AccessFilter, JobType, PollInterval, Status, SubtaskResult, TaskResult};
-use crate::config::LockRules;
-use crate::contract::exports::access::{AccessCapabilities, ApplyOptions};
+use crate::contract::exports::access::ApplyOptions;
 use crate::failure::{Failure, FailureKind};
 use crate::records::desired::Header;
-use crate::sinks::spool::Layout;
-use crate::sinks::{
-    AccessControlSink, AccessControlSource, FeedbackSink, FeedbackTotals, Progress, TagRules,
-};
 use crate::summary::{Count, Step, StepStatus, StepSummary};
+use crate::target::Applied;
 
 /// Runs both halves. Access controls that could not be applied do not end the target, but fail it in the end.
 pub(super) async fn run(task: &Task<'_>, done: &mut Vec<StepSummary>) -> Result<Option<Failure>, Failure> {
     let started = Instant::now();
     task.event(Status::Started, &[], &[]).await;
-    let capabilities = match capabilities(task).await {
+    let title = format!("{}: asking what it can do", task.target.title(task.step));
+    let capabilities = match task.target.loaded.capabilities(&title).await {
         Ok(capabilities) => capabilities,
         Err(failure) => return Err(failed(task, done, started, failure).await),
     };
@@ -59,22 +53,6 @@ pub(super) async fn run(task: &Task<'_>, done: &mut Vec<StepSummary>) -> Result<
 async fn failed(task: &Task<'_>, done: &mut Vec<StepSummary>, started: Instant, failure: Failure) -> Failure {
     let outcome = task.finish(done, started, Err(failure.clone()), &[]).await;
     outcome.err().unwrap_or(failure)
-}
-
-async fn capabilities(task: &Task<'_>) -> Result<AccessCapabilities, Failure> {
-    let Some(guest) = task.target.connector.access().cloned() else {
-        return Ok(AccessCapabilities { apply: false, partial_apply: false });
-    };
-    task.call("asking what it can do", &Arc::default(), async move |store, instance| {
-        Ok(Ok(guest.load(&mut *store, instance)?.call_capabilities(store).await?))
-    })
-    .await
-}
-
-/// What was applied.
-struct Applied {
-    totals: FeedbackTotals,
-    errors: Vec<String>,
 }
 
 impl Applied {
@@ -131,7 +109,7 @@ async fn exchange(
     header: &mut Header,
 ) -> Result<(Applied, crate::cloud_client::Subtask), Failure> {
     let target = task.target;
-    let (Some(guest), Some(source_id)) = (target.connector.access().cloned(), &target.ids.data_source) else {
+    let Some(source_id) = &target.ids.data_source else {
         return Err(Failure::unexpected("the access step was begun without a data source"));
     };
     task.event(Status::DataRetrieve, &[], &[]).await;
@@ -141,74 +119,28 @@ async fn exchange(
     else {
         return Err(Failure::new(FailureKind::Cloud, "Raito Cloud gave no access file"));
     };
-    let file = target.files.path("toTarget-access", "yaml");
+    let file = target.loaded.files.path("toTarget-access", "yaml");
     task.during("downloading", target.client.download(&file_location, &file)).await?;
 
     task.access_sync_event(Status::InProgress, None).await;
-    let progress = Arc::new(Progress::default());
-    let feedback = FeedbackSink::new(task.writer("toTarget-accessFeedback", Layout::FEEDBACK, &progress)?);
-    let source = AccessControlSource::new(file);
-    let reading = source.reading();
-    let called = task
-        .call("applying", &progress, async move |store, instance| {
-            let source = store.data_mut().table().push(source)?;
-            let feedback = store.data_mut().table().push(feedback)?;
-            let options = ApplyOptions { prefix: String::new(), authoritative: false, all_or_nothing: false };
-            let outcome = guest
-                .load(&mut *store, instance)?
-                .call_apply(
-                    &mut *store,
-                    &options,
-                    Resource::new_borrow(source.rep()),
-                    Resource::new_borrow(feedback.rep()),
-                )
-                .await?;
-            store.data_mut().table().delete(source)?;
-            let (writer, totals, errors) = store.data_mut().table().delete(feedback)?.into_parts();
-            let files = writer.finish();
-            Ok(outcome.map(|()| (files, totals, errors)))
-        })
-        .await;
-    let read = reading.lock().unwrap_or_else(PoisonError::into_inner).clone();
-    if let (Some(why), true) = (read.error, called.is_err()) {
-        return Err(Failure::new(FailureKind::Cloud, why));
-    }
-    let (files, totals, errors) = called?;
-    let files = files.map_err(|error| spool_failure(&error))?;
-    *header = read.header;
+    let title = format!("{}: applying", target.title(task.step));
+    let options = ApplyOptions { prefix: String::new(), authoritative: false, all_or_nothing: false };
+    let applied = target.loaded.apply_access_controls(&title, options, file, FailureKind::Cloud).await?;
+    *header = applied.header;
 
     task.event(Status::DataUpload, &[], &[]).await;
-    let keys = task.upload(&files).await?;
+    let keys = task.upload(&applied.files).await?;
     let key = keys.first().map_or("", String::as_str);
     let subtask =
         target.client.import_access_providers_sync_feedback(&target.job.job_id, source_id, key).await?;
-    let errors = errors.iter().map(|error| target.log.clean(error)).collect();
-    Ok((Applied { totals, errors }, subtask))
+    Ok((applied, subtask))
 }
 
 async fn from_the_target(task: &Task<'_>) -> Result<Vec<TaskResult>, Failure> {
     let target = task.target;
-    let (Some(guest), Some(source_id)) = (target.connector.access().cloned(), &target.ids.data_source) else {
-        return Ok(Vec::new());
-    };
-    let progress = Arc::new(Progress::default());
-    let controls = AccessControlSink::new(
-        task.writer("fromTarget-access", Layout::RECORDS, &progress)?,
-        LockRules::new(&target.settings.locks),
-        TagRules::new(&target.settings.tags),
-    );
-    let files = task
-        .call("reading", &progress, async move |store, instance| {
-            let controls = store.data_mut().table().push(controls)?;
-            let outcome = guest
-                .load(&mut *store, instance)?
-                .call_read(&mut *store, Resource::new_borrow(controls.rep()))
-                .await?;
-            let files = store.data_mut().table().delete(controls)?.into_writer().finish();
-            Ok(outcome.map(|()| files))
-        })
-        .await?
-        .map_err(|error| spool_failure(&error))?;
+    let Some(source_id) = &target.ids.data_source else { return Ok(Vec::new()) };
+    let title = format!("{}: reading", target.title(task.step));
+    let files = target.loaded.read_access_controls(&title).await?;
     task.event(Status::DataUpload, &[], &[]).await;
     let keys = task.upload(&files).await?;
     let subtask = target
@@ -216,7 +148,7 @@ async fn from_the_target(task: &Task<'_>) -> Result<Vec<TaskResult>, Failure> {
         .import_access_providers(
             &target.job.job_id,
             source_id,
-            target.settings.delete_untouched,
+            target.loaded.settings.delete_untouched,
             keys.first().map_or("", String::as_str),
         )
         .await?;

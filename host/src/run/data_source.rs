@@ -5,37 +5,38 @@ use std::sync::Arc;
 use wasmtime::component::Resource;
 
 use super::metadata;
-use super::task::{Task, spool_failure};
+use super::task::Task;
 use crate::cloud_client::{PollInterval, Status, SubtaskResult, TaskResult};
 use crate::contract::exports::data_source::SyncScope;
 use crate::failure::{Failure, FailureKind};
 use crate::sinks::spool::Layout;
 use crate::sinks::{DataObjectRules, DataObjectSink, Progress, TagRules};
+use crate::target::spool_failure;
 
 pub(super) async fn run(task: &Task<'_>) -> Result<Vec<TaskResult>, Failure> {
     let target = task.target;
-    let (Some(indices), Some(source_id)) = (target.connector.data_source(), &target.ids.data_source) else {
+    let (Some(indices), Some(source_id)) = (target.loaded.connector.data_source(), &target.ids.data_source)
+    else {
         return Ok(Vec::new());
     };
     let progress = Arc::new(Progress::default());
 
-    let guest = indices.clone();
-    let found = task
-        .call("asking what it is", &progress, async move |store, instance| {
-            guest.load(&mut *store, instance)?.call_metadata(store).await
-        })
-        .await?;
+    let title = format!("{}: asking what it is", target.title(task.step));
+    let Some(found) = target.loaded.metadata(&title).await? else { return Ok(Vec::new()) };
     let types = found.object_types.iter().map(|object_type| object_type.name.clone()).collect();
     let metadata = metadata::data_source(found);
     metadata.check().map_err(|why| {
-        Failure::new(FailureKind::Connector, format!("the metadata is not valid: {}", target.log.clean(&why)))
+        Failure::new(
+            FailureKind::Connector,
+            format!("the metadata is not valid: {}", target.loaded.log.clean(&why)),
+        )
     })?;
     target.client.set_data_source_metadata(source_id, &metadata).await?;
 
     let rules = DataObjectRules {
         data_source_id: source_id.clone(),
         types,
-        tags: TagRules::new(&target.settings.tags),
+        tags: TagRules::new(&target.loaded.settings.tags),
     };
     let objects =
         DataObjectSink::new(task.writer("fromTarget-dataObjects", Layout::RECORDS, &progress)?, rules);
@@ -61,7 +62,7 @@ pub(super) async fn run(task: &Task<'_>) -> Result<Vec<TaskResult>, Failure> {
         .import_data_source(
             &target.job.job_id,
             source_id,
-            target.settings.delete_untouched,
+            target.loaded.settings.delete_untouched,
             keys.first().map_or("", String::as_str),
             &target.tag_sources(),
         )

@@ -5,16 +5,18 @@ use std::sync::Arc;
 use time::OffsetDateTime;
 use wasmtime::component::Resource;
 
-use super::task::{Task, spool_failure};
+use super::task::Task;
 use crate::cloud_client::{PollInterval, Status, SubtaskResult, TaskResult};
 use crate::contract::exports::data_usage::KnownPeriod;
 use crate::failure::Failure;
 use crate::sinks::spool::Layout;
 use crate::sinks::{Progress, StatementSink};
+use crate::target::spool_failure;
 
 pub(super) async fn run(task: &Task<'_>) -> Result<Vec<TaskResult>, Failure> {
     let target = task.target;
-    let (Some(indices), Some(source_id)) = (target.connector.data_usage(), &target.ids.data_source) else {
+    let (Some(indices), Some(source_id)) = (target.loaded.connector.data_usage(), &target.ids.data_source)
+    else {
         return Ok(Vec::new());
     };
     let usage = target.client.data_source_usage(source_id).await?;
@@ -24,7 +26,7 @@ pub(super) async fn run(task: &Task<'_>) -> Result<Vec<TaskResult>, Failure> {
     let known = KnownPeriod { first: millis(usage.first_used), last: millis(usage.last_used) };
 
     let progress = Arc::new(Progress::default());
-    let layout = Layout::usage(target.settings.maximum_file_size);
+    let layout = Layout::usage(target.loaded.settings.maximum_file_size);
     let statements = StatementSink::new(task.writer("fromTarget-usage", layout, &progress)?);
     let guest = indices.clone();
     let files = task

@@ -5,15 +5,17 @@ use std::sync::Arc;
 use wasmtime::component::Resource;
 
 use super::metadata;
-use super::task::{Task, spool_failure};
+use super::task::Task;
 use crate::cloud_client::{IdentityImport, PollInterval, Status, SubtaskResult, TaskResult};
 use crate::failure::Failure;
 use crate::sinks::spool::Layout;
 use crate::sinks::{GroupSink, Progress, TagRules, UserSink};
+use crate::target::spool_failure;
 
 pub(super) async fn run(task: &Task<'_>) -> Result<Vec<TaskResult>, Failure> {
     let target = task.target;
-    let (Some(indices), Some(store_id)) = (target.connector.identity_store(), &target.ids.identity_store)
+    let (Some(indices), Some(store_id)) =
+        (target.loaded.connector.identity_store(), &target.ids.identity_store)
     else {
         return Ok(Vec::new());
     };
@@ -29,7 +31,7 @@ pub(super) async fn run(task: &Task<'_>) -> Result<Vec<TaskResult>, Failure> {
 
     let users = UserSink::new(
         task.writer("fromTarget-users", Layout::RECORDS, &progress)?,
-        TagRules::new(&target.settings.tags),
+        TagRules::new(&target.loaded.settings.tags),
     );
     let groups = GroupSink::new(task.writer("fromTarget-groups", Layout::RECORDS, &progress)?);
     let guest = indices.clone();
@@ -54,8 +56,8 @@ pub(super) async fn run(task: &Task<'_>) -> Result<Vec<TaskResult>, Failure> {
     let groups = task.upload(&groups).await?;
     let import = IdentityImport {
         identity_store: store_id,
-        delete_untouched: target.settings.delete_untouched,
-        replace_groups: target.settings.replace_groups,
+        delete_untouched: target.loaded.settings.delete_untouched,
+        replace_groups: target.loaded.settings.replace_groups,
         users_file_key: users.first().map_or("", String::as_str),
         groups_file_key: groups.first().map_or("", String::as_str),
         tag_sources: &target.tag_sources(),

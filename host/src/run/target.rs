@@ -1,84 +1,30 @@
 //! One target: its connector, its job, its steps.
 
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
-
-use tempfile::TempDir;
 
 use super::cloud::{Cloud, TargetIds};
 use super::task::Task;
-use super::{access, check_version, data_source, data_usage, identity_store, parameters};
+use super::{access, check_version, data_source, data_usage, identity_store};
 use crate::cloud_client::{CloudClient, JobRef, JobType, Status};
 use crate::config::{Settings, Target, TargetSettings};
-use crate::connector::{Connector, locate};
-use crate::contract::exports::info::ConnectorInfo;
-use crate::failure::{CallContext, Failure, FailureKind};
+use crate::failure::Failure;
 use crate::progress::Display;
-use crate::sandbox::{ConnectorLog, Grants, Sandbox};
-use crate::secret::is_secret_name;
+use crate::sandbox::Sandbox;
 use crate::summary::{Count, Step, StepStatus, StepSummary, TargetSummary};
+use crate::target::LoadedTarget;
 
 /// Everything that the steps of a target share.
 pub(super) struct TargetRun<'a> {
-    pub(super) settings: &'a TargetSettings,
+    pub(super) loaded: LoadedTarget<'a>,
     pub(super) ids: TargetIds,
-    pub(super) sandbox: &'a Sandbox,
-    pub(super) connector: Connector,
-    pub(super) info: ConnectorInfo,
-    pub(super) grants: Grants,
-    pub(super) log: ConnectorLog,
     pub(super) client: CloudClient,
     pub(super) job: JobRef,
-    pub(super) display: &'a Display,
-    pub(super) files: Files,
-    wanted_grants: Vec<String>,
 }
 
 impl TargetRun<'_> {
     /// Sources of the tags that this target's files are authoritative for.
     pub(super) fn tag_sources(&self) -> Vec<String> {
-        Some(self.info.tag_source.clone()).filter(|source| !source.is_empty()).into_iter().collect()
-    }
-
-    /// Hands what is known about the target to whoever explains a failed call.
-    pub(super) fn with_call_context<T>(&self, explain: impl FnOnce(&CallContext<'_>) -> T) -> T {
-        explain(&CallContext {
-            sandbox: &self.settings.sandbox,
-            wanted_grants: &self.wanted_grants,
-            // A target of a file stands in a line of it.
-            from_flags: self.settings.line.is_none(),
-            clean: &|text| self.log.clean(text),
-        })
-    }
-}
-
-/// Where the files of a target are while it runs.
-pub(super) struct Files {
-    folder: PathBuf,
-    /// Removes the folder with its files at the end; none if they are to be kept.
-    _temporary: Option<TempDir>,
-    name: String,
-}
-
-impl Files {
-    fn new(settings: &TargetSettings, base: &std::path::Path) -> std::io::Result<Self> {
-        let name = settings.name.chars().filter(char::is_ascii_alphanumeric).collect();
-        if settings.delete_temp_files {
-            let temporary = tempfile::Builder::new().prefix("raito-").tempdir()?;
-            Ok(Files { folder: temporary.path().into(), _temporary: Some(temporary), name })
-        } else {
-            Ok(Files { folder: base.into(), _temporary: None, name })
-        }
-    }
-
-    /// A path for a file of a step: the target's name, the step's part and the time.
-    pub(super) fn path(&self, part: &str, extension: &str) -> PathBuf {
-        let now = time::OffsetDateTime::now_local().unwrap_or_else(|_| time::OffsetDateTime::now_utc());
-        let format = time::macros::format_description!(
-            "[year]-[month]-[day]T[hour]-[minute]-[second].[subsecond digits:3]"
-        );
-        let time = now.format(format).unwrap_or_default();
-        self.folder.join(format!("{}-{part}-{time}.{extension}", self.name))
+        Some(self.loaded.info.tag_source.clone()).filter(|source| !source.is_empty()).into_iter().collect()
     }
 }
 
@@ -118,30 +64,7 @@ async fn prepare<'a>(
     version_checked: &mut bool,
     display: &'a Display,
 ) -> Result<TargetRun<'a>, Failure> {
-    let path = locate(&target.connector_name, &settings.base_dir, &settings.connector_path)?;
-    let what = format!("{}: loading the connector", target.name);
-    // Compiling takes up to a second and would hold up everything else on this thread.
-    let connector = display
-        .during(&what, None, async { tokio::task::block_in_place(|| Connector::load(sandbox, &path)) })
-        .await?;
-    connector.expect_step()?;
-    let info = parameters::describe(sandbox, &connector).await?;
-    let given = parameters::of_connector(&target.parameters);
-    parameters::check(&info, &given)?;
-    let secret = |name: &str| {
-        is_secret_name(name) || info.parameters.iter().any(|known| known.secret && known.name == name)
-    };
-    let secrets: Vec<_> =
-        given.iter().filter(|(name, _)| secret(name)).map(|(_, value)| value.clone()).collect();
-    let log = ConnectorLog::new(&target.name, secrets);
-    let wanted_grants = parameters::wanted_grants(&info, &given);
-    let grants =
-        Grants::new(target.sandbox.clone(), given.into_iter().collect(), log.clone()).map_err(|why| {
-            Failure::new(FailureKind::Configuration, why).hint("correct `sandbox: ca-file:` of the target")
-        })?;
-    let files = Files::new(target, &settings.base_dir).map_err(|error| {
-        Failure::unexpected(format!("no folder for temporary files can be made: {error}"))
-    })?;
+    let loaded = LoadedTarget::load(settings, target, sandbox, display).await?;
     let client = cloud.client(target)?;
     if !*version_checked {
         check_version(&client, display).await?;
@@ -154,20 +77,7 @@ async fn prepare<'a>(
         data_source_id: ids.data_source.clone(),
         identity_store_id: ids.identity_store.clone(),
     };
-    Ok(TargetRun {
-        settings: target,
-        ids,
-        sandbox,
-        connector,
-        info,
-        grants,
-        log,
-        client,
-        job,
-        display,
-        files,
-        wanted_grants,
-    })
+    Ok(TargetRun { loaded, ids, client, job })
 }
 
 async fn steps(run: &TargetRun<'_>, done: &mut Vec<StepSummary>) -> Result<(), Failure> {
@@ -181,7 +91,7 @@ async fn steps(run: &TargetRun<'_>, done: &mut Vec<StepSummary>) -> Result<(), F
 }
 
 async fn all_steps(run: &TargetRun<'_>, done: &mut Vec<StepSummary>) -> Result<(), Failure> {
-    let (skip, connector) = (run.settings.skip, &run.connector);
+    let (skip, connector) = (run.loaded.settings.skip, &run.loaded.connector);
     let mut not_applied = None;
 
     // A connector with identities alone is an identity store, and is not asked about the rest.
@@ -248,7 +158,8 @@ async fn may_run(
         "by configuration"
     } else if id.is_none() {
         let warning = format!("{} is skipped: the target has no id for it", task.step.label());
-        task.target.display.warning(&format!("{}: {warning}", task.target.settings.name));
+        let loaded = &task.target.loaded;
+        loaded.display.warning(&format!("{}: {warning}", loaded.settings.name));
         "the target has no id for it"
     } else if !implemented {
         "not offered by the connector"
@@ -274,7 +185,7 @@ impl TargetRun<'_> {
 
     /// What a step is called where people see it.
     pub(super) fn title(&self, step: Step) -> String {
-        format!("{}: {}", self.settings.name, step.label())
+        format!("{}: {}", self.loaded.settings.name, step.label())
     }
 
     /// A line for a step that ended well.
@@ -288,7 +199,7 @@ impl TargetRun<'_> {
             })
             .collect();
         let counts = if counts.is_empty() { "done".to_owned() } else { counts.join("; ") };
-        self.display.line(&format!(
+        self.loaded.display.line(&format!(
             "{}: {counts} ({:.1} s)",
             self.title(step),
             started.elapsed().as_secs_f64()

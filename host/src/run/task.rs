@@ -14,8 +14,8 @@ use crate::cloud_client::{
 };
 use crate::contract::types;
 use crate::failure::Failure;
-use crate::sandbox::{Instance, State};
-use crate::sinks::spool::{Layout, Spool, SpoolFile};
+use crate::sandbox::State;
+use crate::sinks::spool::{Layout, SpoolFile};
 use crate::sinks::{Progress, RecordWriter};
 use crate::summary::{Count, Step, StepStatus, StepSummary};
 
@@ -75,10 +75,7 @@ impl<'a> Task<'a> {
     /// Sends an event of the task, with the connector's warnings since the event before. A step does not fail
     /// because an event was not taken.
     pub(super) async fn event(&self, status: Status, errors: &[String], result: &[TaskResult]) {
-        let warnings = self.target.log.take_warnings();
-        for warning in &warnings {
-            self.target.display.connector_warning(&self.target.settings.name, warning);
-        }
+        let warnings = self.target.loaded.tell_warnings();
         let event = TaskEvent { job_type: self.job_type, status, errors, warnings: &warnings, result };
         if let Err(error) = self.target.client.add_task_event(&self.target.job, &event).await {
             tracing::debug!(%error, "a task event was not taken");
@@ -100,17 +97,8 @@ impl<'a> Task<'a> {
         F: AsyncFnOnce(&mut Store<State>, &ComponentInstance) -> wasmtime::Result<Result<T, types::Error>>,
         F: Send + 'static,
     {
-        let target = self.target;
-        let explain = |error| target.with_call_context(|context| context.failure(error));
-        let instance = Instance::new(target.sandbox.engine(), target.connector.linked(), &target.grants)
-            .map_err(explain)?;
-        let title = format!("{}: {what}", target.title(self.step));
-        target.log.begin_call();
-        let outcome = target.display.during(&title, Some(progress), instance.call(work)).await;
-        if let Some(refusal) = progress.refusal() {
-            return Err(target.with_call_context(|context| context.refused(&refusal)));
-        }
-        outcome.map_err(explain)
+        let title = format!("{}: {what}", self.target.title(self.step));
+        self.target.loaded.call(&title, progress, work).await
     }
 
     /// A writer of records into a new file of the step.
@@ -120,9 +108,7 @@ impl<'a> Task<'a> {
         layout: Layout,
         progress: &Arc<Progress>,
     ) -> Result<RecordWriter, Failure> {
-        let spool = Spool::create(&self.target.files.path(part, "json"), layout)
-            .map_err(|error| Failure::unexpected(format!("a temporary file cannot be made: {error}")))?;
-        Ok(RecordWriter::new(spool, Arc::clone(progress)))
+        self.target.loaded.writer(part, layout, progress)
     }
 
     /// Uploads files, each announced by an event; gives their keys.
@@ -155,18 +141,23 @@ impl<'a> Task<'a> {
 
     /// Shows what is being done while it lasts.
     pub(super) async fn during<T>(&self, what: &str, work: impl Future<Output = T>) -> T {
-        self.target.display.during(&format!("{}: {what}", self.target.title(self.step)), None, work).await
+        self.target
+            .loaded
+            .display
+            .during(&format!("{}: {what}", self.target.title(self.step)), None, work)
+            .await
     }
 
     /// Shows warnings of the cloud, the first few.
     pub(super) fn cloud_warnings(&self, warnings: &[String]) {
         const SHOWN: usize = 5;
-        let name = &self.target.settings.name;
+        let name = &self.target.loaded.settings.name;
         for warning in warnings.iter().take(SHOWN) {
-            self.target.display.warning(&format!("{name}: {}", self.target.log.clean(warning)));
+            self.target.loaded.display.warning(&format!("{name}: {}", self.target.loaded.log.clean(warning)));
         }
         if warnings.len() > SHOWN {
             self.target
+                .loaded
                 .display
                 .warning(&format!("{name}: {} more warnings of this kind", warnings.len() - SHOWN));
         }
@@ -178,10 +169,4 @@ fn in_words_of_people(count: Count) -> Count {
         "imported access providers" => Count { object_type: "access controls".into(), ..count },
         _ => count,
     }
-}
-
-/// The failure that a file which could not be ended means: a fault of this machine, not of the connector.
-pub(super) fn spool_failure(error: &std::io::Error) -> Failure {
-    Failure::unexpected(format!("a temporary file cannot be written: {error}"))
-        .hint("check the free disk space")
 }

@@ -8,11 +8,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use wasmtime::component::{Resource, ResourceTable};
 
-use super::{Invalid, NotOffered, RecordWriter, Refusal, TagRules, filled};
+use super::{Invalid, RecordWriter, Refusal, TagRules, filled};
 use crate::config::locks::LockRules;
 use crate::contract::access_controls::{
-    AccessControl, AccessControlFeedback, AccessControlPlan, DesiredAccessControl, Host,
-    HostAccessControlSink, HostAccessControlSource, HostFeedbackSink, HostPlanSink, Lock,
+    AccessControl, AccessControlFeedback, DesiredAccessControl, Host, HostAccessControlSink,
+    HostAccessControlSource, HostFeedbackSink, Lock,
 };
 use crate::contract::types::{self, SinkError};
 use crate::records::access_control::{AccessControlShape, FeedbackShape};
@@ -259,21 +259,6 @@ impl HostFeedbackSink for ResourceTable {
     }
 
     fn drop(&mut self, sink: Resource<FeedbackSink>) -> wasmtime::Result<()> {
-        self.delete(sink)?;
-        Ok(())
-    }
-}
-
-impl HostPlanSink for ResourceTable {
-    fn write(
-        &mut self,
-        sink: Resource<NotOffered>,
-        _batch: Vec<AccessControlPlan>,
-    ) -> wasmtime::Result<Result<(), SinkError>> {
-        match *self.get(&sink)? {}
-    }
-
-    fn drop(&mut self, sink: Resource<NotOffered>) -> wasmtime::Result<()> {
         self.delete(sink)?;
         Ok(())
     }
