@@ -18,14 +18,19 @@ use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, V
 use crate::cloud_client::version;
 use crate::config::Overrides;
 
+mod access;
 mod flags;
 mod run;
 
 #[cfg(test)]
 mod tests;
 
+pub use access::{
+    AccessCommand, AccessTargetArgs, AdoptArgs, ApplyAccessArgs, ApplyArgs, DriftArgs, PlanArgs,
+    ReportFormat, SchemaArgs, ShowArgs, ValidateArgs,
+};
 pub use run::{
-    ConnectionArgs, LockArgs, RunArgs, SandboxArgs, StepArgs, TagArgs, TargetArgs, TargetKeys,
+    BackupArgs, ConnectionArgs, LockArgs, RunArgs, SandboxArgs, StepArgs, TagArgs, TargetArgs, TargetKeys,
     UnsupportedArgs,
 };
 
@@ -33,7 +38,7 @@ pub use run::{
 pub const USAGE_EXIT_CODE: u8 = 3;
 
 /// Commands of Raito's own CLI that this version does not have.
-const UNSUPPORTED_COMMANDS: [&str; 4] = ["access", "add-target", "apply-access", "completion"];
+const UNSUPPORTED_COMMANDS: [&str; 2] = ["add-target", "completion"];
 
 /// Synchronises identities, metadata, access controls and usage with Raito Cloud through sandboxed connectors.
 #[derive(Debug, Parser)]
@@ -96,6 +101,11 @@ pub struct GlobalArgs {
 pub enum Command {
     /// Synchronise all targets once
     Run(Box<RunArgs>),
+    /// Access as code: make targets match access files
+    #[command(subcommand, arg_required_else_help = true)]
+    Access(Box<AccessCommand>),
+    /// Apply a saved access file to a target again, past Raito Cloud
+    ApplyAccess(ApplyAccessArgs),
     /// Print what a connector says about itself
     Info(InfoArgs),
     /// The self-hosted Raito Cloud
@@ -182,6 +192,10 @@ impl Cli {
         }
         match command {
             Command::Run(run) => run.collect(&mut overrides),
+            Command::Access(access) => access.collect(&mut overrides),
+            Command::ApplyAccess(arguments) => {
+                overrides.connector_path.clone_from(&arguments.connector_path);
+            }
             Command::Info(info) => overrides.connector_path.clone_from(&info.connector_path),
             Command::Cloud(_) => {}
         }

@@ -14,6 +14,7 @@
 //!
 //! [`resolve`] is pure; [`find`] looks for the file.
 
+mod access;
 mod document;
 mod error;
 mod file;
@@ -35,12 +36,13 @@ mod tests;
 #[cfg(test)]
 pub(crate) use keys::flags as flag_keys;
 
+pub use access::{AccessSettings, BackupSettings, MaxRemovals};
 pub use error::{ConfigError, ConfigErrors, ConfigWarning, Origin, Problem};
 pub use file::{ConfigFile, find};
 pub use locks::{LockDecision, LockRules, LockSettings, PartLock, PatternError};
 pub use overrides::Overrides;
 pub use parameters::Parameters;
-pub use resolve::{Inputs, resolve};
+pub use resolve::{Inputs, Purpose, resolve};
 pub use sandbox::{FilesystemAccess, FilesystemGrant, HostPattern, NetworkGrant, SandboxSettings};
 pub use settings::{LogSettings, Settings, SkipSettings, TagSettings, Target, TargetSettings};
 

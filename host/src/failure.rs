@@ -32,6 +32,7 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
+use crate::access_file::Findings;
 use crate::cloud_client::CloudError;
 use crate::config::ConfigErrors;
 use crate::config::sandbox::{NetworkGrant, SandboxSettings};
@@ -120,6 +121,14 @@ impl Failure {
         self
     }
 
+    /// Says which target it is about.
+    #[must_use]
+    pub fn of(mut self, target: &str) -> Self {
+        self.message =
+            self.message.lines().map(|line| format!("{target}: {line}")).collect::<Vec<_>>().join("\n");
+        self
+    }
+
     /// How people are told: a line for each thing that is wrong, and one for the hint.
     pub fn report(&self, target: Option<&str>) -> String {
         let place = target.map(|target| format!("{target}: ")).unwrap_or_default();
@@ -178,6 +187,12 @@ impl From<ConfigErrors> for Failure {
             hint
         };
         Failure { kind: FailureKind::Configuration, message, hint }
+    }
+}
+
+impl From<Findings> for Failure {
+    fn from(findings: Findings) -> Self {
+        Failure::new(FailureKind::AccessFile, findings.to_string())
     }
 }
 

@@ -3,6 +3,8 @@
 //!
 //! The place to start reading is [`run`]: a run, top to bottom. The modules below it, in the order of the flow:
 //!
+//! - [`access`]: access as code, from files in a repository to the target;
+//! - [`access_file`]: these files, checked and merged;
 //! - [`cli`]: the command line, parsed and nothing more;
 //! - [`config`]: `raito.yml`, environment and flags become settings;
 //! - [`target`]: a target with its connector, ready to be called;
@@ -13,6 +15,9 @@
 //! - [`records`]: the formats of these files;
 //! - [`cloud_client`]: Raito Cloud's protocol.
 
+pub mod access;
+pub mod access_file;
+mod backup;
 pub mod cli;
 pub mod cloud_client;
 pub mod cloud_status;

@@ -2,11 +2,14 @@
 //!
 //! Results go to standard output, everything else to standard error. The exit codes stand in [`raito::failure`].
 
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 
-use raito::cli::{self, Cli, CloudCommand, Command, Format, InfoArgs, ServeArgs, StatusArgs};
-use raito::config::{self, Inputs, Settings};
+use raito::access::Answer;
+use raito::cli::{
+    self, AccessCommand, ApplyAccessArgs, Cli, CloudCommand, Command, Format, InfoArgs, ServeArgs, StatusArgs,
+};
+use raito::config::{self, Inputs, Purpose, Settings};
 use raito::failure::{Failure, FailureKind};
 use raito::progress::Display;
 use raito::summary::RunSummary;
@@ -32,6 +35,8 @@ fn main() -> ExitCode {
     let code = runtime.block_on(async {
         match &cli.command {
             Command::Run(arguments) => run(&cli, arguments.format).await,
+            Command::Access(command) => access(&cli, command).await,
+            Command::ApplyAccess(arguments) => outcome(apply_access(&cli, arguments).await),
             Command::Info(arguments) => outcome(info(&cli, arguments).await),
             Command::Cloud(CloudCommand::Serve(arguments)) => outcome(serve(arguments).await),
             Command::Cloud(CloudCommand::Status(arguments)) => outcome(status(arguments).await),
@@ -43,19 +48,10 @@ fn main() -> ExitCode {
 }
 
 async fn run(cli: &Cli, format: Format) -> ExitCode {
-    let settings = match settings(cli) {
-        Ok(settings) => settings,
+    let (settings, display) = match ready(cli, Purpose::Sync) {
+        Ok(ready) => ready,
         Err(failure) => return fail(&failure),
     };
-    if let Err(error) = raito::log::start(&settings.log) {
-        let failure =
-            Failure::new(FailureKind::Configuration, format!("the log file cannot be opened: {error}"));
-        return fail(&failure.hint("check `log-file`"));
-    }
-    let display = Display::new(settings.log.output);
-    for warning in &settings.warnings {
-        display.warning(&warning.to_string());
-    }
     let summary = tokio::select! {
         summary = raito::run::run(&settings, &display) => summary,
         code = interrupted() => {
@@ -80,8 +76,99 @@ fn text(summary: &RunSummary) -> String {
     if summary.targets.is_empty() { String::new() } else { format!("{}\n", summary.table()) }
 }
 
+/// Exit code of a plan with changes, and of drift.
+const CHANGES: u8 = 2;
+
+async fn access(cli: &Cli, command: &AccessCommand) -> ExitCode {
+    // What only reads files needs neither Raito Cloud nor the secrets of targets.
+    let purpose = match command {
+        AccessCommand::Validate(_) | AccessCommand::Schema(_) => Purpose::Offline,
+        _ => Purpose::Targets,
+    };
+    let (settings, display) = match ready(cli, purpose) {
+        Ok(ready) => ready,
+        Err(failure) => return fail(&failure),
+    };
+    // Colours go where a terminal shows them.
+    let mut out = anstream::stdout();
+    let (settings, display) = (&settings, &display);
+    let work = async {
+        match command {
+            AccessCommand::Validate(arguments) => {
+                raito::access::validate(settings, arguments, display, &mut out).await.map(|()| false)
+            }
+            AccessCommand::Plan(arguments) => {
+                raito::access::plan(settings, arguments, display, &mut out).await
+            }
+            AccessCommand::Apply(arguments) => {
+                raito::access::apply(settings, arguments, display, &mut out, ask).await.map(|()| false)
+            }
+            AccessCommand::Drift(arguments) => {
+                raito::access::drift(settings, arguments, display, &mut out).await
+            }
+            AccessCommand::Adopt(arguments) => {
+                raito::access::adopt(settings, arguments, display, &mut out).await.map(|()| false)
+            }
+            AccessCommand::Schema(_) => {
+                raito::access::schema(settings, display, &mut out).await.map(|()| false)
+            }
+        }
+    };
+    let outcome = tokio::select! {
+        outcome = work => outcome,
+        code = interrupted() => {
+            display.finish();
+            tell("interrupted");
+            return ExitCode::from(code);
+        }
+    };
+    display.finish();
+    match outcome {
+        Ok(changes) => ExitCode::from(if changes { CHANGES } else { 0 }),
+        Err(failure) => {
+            display.failure(None, &failure);
+            ExitCode::from(failure.kind.exit_code())
+        }
+    }
+}
+
+async fn apply_access(cli: &Cli, arguments: &ApplyAccessArgs) -> Result<(), Failure> {
+    let (settings, display) = ready(cli, Purpose::Targets)?;
+    let mut out = anstream::stdout();
+    let outcome = raito::access::restore(&settings, arguments, &display, &mut out, ask).await;
+    display.finish();
+    outcome
+}
+
+/// Asks on the terminal, where there is one.
+fn ask(question: &str) -> Answer {
+    if !std::io::stdin().is_terminal() {
+        return Answer::Nobody;
+    }
+    let _ = write!(std::io::stderr(), "{question}");
+    let mut answer = String::new();
+    match std::io::stdin().read_line(&mut answer) {
+        Ok(_) if answer.trim().eq_ignore_ascii_case("yes") => Answer::Yes,
+        _ => Answer::No,
+    }
+}
+
+/// Settings, with the log begun and the warnings shown.
+fn ready(cli: &Cli, purpose: Purpose) -> Result<(Settings, Display), Failure> {
+    let settings = settings(cli, purpose)?;
+    raito::log::start(&settings.log).map_err(|error| {
+        Failure::new(FailureKind::Configuration, format!("the log file cannot be opened: {error}"))
+            .hint("check `log-file`")
+    })?;
+    let display = Display::new(settings.log.output);
+    for warning in &settings.warnings {
+        display.warning(&warning.to_string());
+    }
+    Ok((settings, display))
+}
+
 async fn info(cli: &Cli, arguments: &InfoArgs) -> Result<(), Failure> {
-    let settings = settings(cli)?;
+    let settings = settings(cli, Purpose::Offline)?;
     let base = std::env::current_dir().unwrap_or_default();
     let report = raito::info::inspect(&arguments.connector, &base, &settings.connector_path).await?;
     print(&match arguments.format {
@@ -150,7 +237,7 @@ async fn status(arguments: &StatusArgs) -> Result<(), Failure> {
     Ok(())
 }
 
-fn settings(cli: &Cli) -> Result<Settings, Failure> {
+fn settings(cli: &Cli, purpose: Purpose) -> Result<Settings, Failure> {
     let working_dir = std::env::current_dir()
         .map_err(|error| Failure::unexpected(format!("the working folder cannot be found: {error}")))?;
     let home = std::env::home_dir();
@@ -160,6 +247,7 @@ fn settings(cli: &Cli) -> Result<Settings, Failure> {
         environment: &|name| std::env::var(name).ok(),
         flags: &cli.overrides(),
         working_dir: &working_dir,
+        purpose,
     };
     Ok(config::resolve(&inputs)?)
 }

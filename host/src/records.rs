@@ -12,6 +12,7 @@ pub mod data_object;
 pub mod desired;
 pub mod identity;
 pub mod json;
+pub mod list;
 pub mod plan;
 pub mod statement;
 

@@ -19,7 +19,7 @@ use std::time::Instant;
 
 use crate::cloud_client::{CloudClient, VersionSupport};
 use crate::config::Settings;
-use crate::failure::{Failure, FailureKind};
+use crate::failure::Failure;
 use crate::progress::Display;
 use crate::sandbox::{CacheLocation, Sandbox};
 use crate::summary::{RunSummary, TargetSummary};
@@ -51,19 +51,7 @@ async fn run_targets(
     display: &Display,
     done: &mut Vec<TargetSummary>,
 ) -> Result<(), Failure> {
-    if let Some(unknown) =
-        settings.only_targets.iter().find(|name| !settings.targets.iter().any(|target| &target.name == *name))
-    {
-        let known: Vec<_> = settings.targets.iter().map(|target| target.name.as_str()).collect();
-        let message = format!("`only-targets` names `{unknown}`, which is not a target");
-        return Err(Failure::new(FailureKind::Configuration, message)
-            .hint(format!("the targets are: {}", known.join(", "))));
-    }
-    let selected: Vec<_> = settings.targets.iter().filter(|target| settings.selects(target)).collect();
-    if selected.is_empty() {
-        return Err(Failure::new(FailureKind::Configuration, "there is no target to run")
-            .hint("add one under `targets` in raito.yml, or give --connector-name"));
-    }
+    let selected = settings.selected()?;
     let sandbox = Sandbox::new(&cache_location())
         .map_err(|error| Failure::unexpected(format!("the sandbox cannot be set up: {error}")))?;
     let cloud = Cloud::open(settings).await?;

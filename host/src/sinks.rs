@@ -20,6 +20,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
+pub(crate) use access_controls::FeedbackReport;
 pub use access_controls::{AccessControlSink, AccessControlSource, FeedbackSink, FeedbackTotals};
 pub use data_objects::{DataObjectRules, DataObjectSink};
 pub use identities::{GroupSink, UserSink};

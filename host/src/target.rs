@@ -3,7 +3,7 @@
 //! Everything that talks to a target begins here: the steps of a run, and access as code.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tempfile::TempDir;
 use wasmtime::Store;
@@ -17,7 +17,7 @@ use crate::failure::{CallContext, Failure, FailureKind};
 use crate::progress::Display;
 use crate::sandbox::{ConnectorLog, Grants, Instance, Sandbox, State};
 use crate::secret::is_secret_name;
-use crate::sinks::spool::{Layout, Spool};
+use crate::sinks::spool::{Layout, Spool, numbered};
 use crate::sinks::{Progress, RecordWriter};
 
 mod calls;
@@ -156,16 +156,19 @@ pub(crate) struct Files {
     /// Removes the folder with its files at the end; none if they are to be kept.
     _temporary: Option<TempDir>,
     name: String,
+    /// Every path that was given out.
+    given: Mutex<Vec<PathBuf>>,
 }
 
 impl Files {
     fn new(settings: &TargetSettings, base: &std::path::Path) -> std::io::Result<Self> {
         let name = settings.name.chars().filter(char::is_ascii_alphanumeric).collect();
+        let given = Mutex::default();
         if settings.delete_temp_files {
             let temporary = tempfile::Builder::new().prefix("raito-").tempdir()?;
-            Ok(Files { folder: temporary.path().into(), _temporary: Some(temporary), name })
+            Ok(Files { folder: temporary.path().into(), _temporary: Some(temporary), name, given })
         } else {
-            Ok(Files { folder: base.into(), _temporary: None, name })
+            Ok(Files { folder: base.into(), _temporary: None, name, given })
         }
     }
 
@@ -176,6 +179,21 @@ impl Files {
             "[year]-[month]-[day]T[hour]-[minute]-[second].[subsecond digits:3]"
         );
         let time = now.format(format).unwrap_or_default();
-        self.folder.join(format!("{}-{part}-{time}.{extension}", self.name))
+        let path = self.folder.join(format!("{}-{part}-{time}.{extension}", self.name));
+        self.given.lock().unwrap_or_else(PoisonError::into_inner).push(path.clone());
+        path
+    }
+
+    /// The files that were written. One that was split has a counter in each of its names.
+    pub(crate) fn written(&self) -> Vec<PathBuf> {
+        let given = self.given.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut written = Vec::new();
+        for path in given.iter() {
+            if path.exists() {
+                written.push(path.clone());
+            }
+            written.extend((0..).map(|part| numbered(path, part)).take_while(|part| part.exists()));
+        }
+        written
     }
 }

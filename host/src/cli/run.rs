@@ -30,6 +30,9 @@ pub struct RunArgs {
     /// Which tags mean something.
     #[command(flatten, next_help_heading = "Tags")]
     pub tags: TagArgs,
+    /// Copies of the files.
+    #[command(flatten, next_help_heading = "Backups")]
+    pub backups: BackupArgs,
     /// What is not supported.
     #[command(flatten)]
     pub unsupported: UnsupportedArgs,
@@ -151,6 +154,20 @@ flag_group! {
         skip_tag_sync = "skip-tag-sync",
     }
     texts {}
+}
+
+flag_group! {
+    /// Copies of the files of each run.
+    BackupArgs
+    truths {}
+    texts {
+        /// Folder for copies of the files of each run [default: no copies]
+        #[arg(value_name = "FOLDER")]
+        file_backup_location: String = "file-backup-location",
+        /// Runs of which copies are kept, for each target [default: all]
+        #[arg(value_name = "NUMBER")]
+        maximum_backups_per_target: String = "maximum-backups-per-target",
+    }
 }
 
 flag_group! {
@@ -277,10 +294,6 @@ flag_group! {
         #[arg(hide = true, short = 'f')]
         frequency: String = "frequency",
         #[arg(hide = true)]
-        file_backup_location: String = "file-backup-location",
-        #[arg(hide = true)]
-        maximum_backups_per_target: String = "maximum-backups-per-target",
-        #[arg(hide = true)]
         cli_container_liveness_file: String = "cli-container-liveness-file",
     }
 }
@@ -289,17 +302,32 @@ impl RunArgs {
     /// Puts all flags into the highest layer of the configuration.
     pub(super) fn collect(&self, overrides: &mut Overrides) {
         self.connection.collect(overrides);
-        self.target.keys.collect(overrides);
+        self.target.collect(overrides);
+        self.sandbox.collect(overrides);
+        self.backups.collect(overrides);
         self.steps.collect(overrides);
         self.locks.collect(overrides);
         self.tags.collect(overrides);
         self.unsupported.collect(overrides);
-        overrides.connector_path.clone_from(&self.target.connector_path);
-        overrides.parameters.clone_from(&self.target.parameters);
-        overrides.sandbox_network.clone_from(&self.sandbox.sandbox_network);
-        overrides.sandbox_filesystem.clone_from(&self.sandbox.sandbox_filesystem);
-        overrides.sandbox_memory.clone_from(&self.sandbox.sandbox_memory);
-        overrides.sandbox_timeout.clone_from(&self.sandbox.sandbox_timeout);
-        overrides.sandbox_ca_file.clone_from(&self.sandbox.sandbox_ca_file);
+    }
+}
+
+impl TargetArgs {
+    /// Puts them into the highest layer of the configuration.
+    pub(super) fn collect(&self, overrides: &mut Overrides) {
+        self.keys.collect(overrides);
+        overrides.connector_path.clone_from(&self.connector_path);
+        overrides.parameters.clone_from(&self.parameters);
+    }
+}
+
+impl SandboxArgs {
+    /// Puts them into the highest layer of the configuration.
+    pub(super) fn collect(&self, overrides: &mut Overrides) {
+        overrides.sandbox_network.clone_from(&self.sandbox_network);
+        overrides.sandbox_filesystem.clone_from(&self.sandbox_filesystem);
+        overrides.sandbox_memory.clone_from(&self.sandbox_memory);
+        overrides.sandbox_timeout.clone_from(&self.sandbox_timeout);
+        overrides.sandbox_ca_file.clone_from(&self.sandbox_ca_file);
     }
 }

@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use super::*;
-use crate::config::{ConfigErrors, Inputs, Settings, resolve};
+use crate::config::{ConfigErrors, Inputs, MaxRemovals, Purpose, Settings, resolve};
 
 fn words(line: &str) -> Result<Cli, clap::Error> {
     parse(std::iter::once("raito").chain(line.split(' ')))
@@ -12,7 +12,13 @@ fn words(line: &str) -> Result<Cli, clap::Error> {
 
 fn settings(line: &str) -> Result<Settings, ConfigErrors> {
     let flags = words(line).unwrap().overrides();
-    resolve(&Inputs { file: None, environment: &|_| None, flags: &flags, working_dir: Path::new("/w") })
+    resolve(&Inputs {
+        file: None,
+        environment: &|_| None,
+        flags: &flags,
+        working_dir: Path::new("/w"),
+        purpose: Purpose::Sync,
+    })
 }
 
 fn refusal(line: &str) -> (String, u8) {
@@ -76,7 +82,6 @@ fn unsupported_flags_are_refused_by_name() {
         ("run --sync-at-startup", "sync-at-startup"),
         ("run --disable-websocket", "disable-websocket"),
         ("run --disable-log-forwarding-tag-sync=true", "disable-log-forwarding-tag-sync"),
-        ("run --file-backup-location x", "file-backup-location"),
         ("run --connector-version 1.2.3", "connector-version"),
     ] {
         let errors = settings(line).unwrap_err().to_string();
@@ -84,7 +89,7 @@ fn unsupported_flags_are_refused_by_name() {
             format!("flag --{key}: `{key}` is known to Raito's CLI, not supported by this version");
         assert!(errors.contains(&expected), "{line}: {errors}");
     }
-    for command in ["apply-access x y", "add-target", "access"] {
+    for command in ["add-target", "completion"] {
         let (text, code) = refusal(command);
         assert!(text.contains("known to Raito's CLI, not supported by this version"), "{text}");
         assert_eq!(code, USAGE_EXIT_CODE);
@@ -132,6 +137,24 @@ fn cloud_commands() {
         unreachable!()
     };
     assert_eq!((status.data_dir.as_path(), status.format), (Path::new("d"), Format::Json));
+}
+
+#[test]
+fn flags_of_access_are_settings() {
+    let flags = words(
+        "access apply -a access --access-prefix X_ --max-removals 5% --yes -t hr --connector-name c -n hr plan.json",
+    )
+    .unwrap()
+    .overrides();
+    let (working_dir, purpose) = (Path::new("/w"), Purpose::Targets);
+    let settings =
+        resolve(&Inputs { file: None, environment: &|_| None, flags: &flags, working_dir, purpose }).unwrap();
+    let access = &settings.targets[0].settings.as_ref().unwrap().access;
+    assert_eq!(access.file.as_deref(), Some(Path::new("/w/access")));
+    assert_eq!((access.prefix.as_str(), access.max_removals), ("X_", MaxRemovals::Percent(5)));
+    for line in ["access apply --max-removals some", "access plan --access-prefix a.b"] {
+        assert!(self::settings(line).is_err(), "{line}");
+    }
 }
 
 #[test]

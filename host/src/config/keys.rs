@@ -30,6 +30,11 @@ pub(super) const GLOBAL: &[&str] = &[
     "embedded",
     "embedded-data-dir",
     "connector-path",
+    "access-file",
+    "access-prefix",
+    "max-removals",
+    "file-backup-location",
+    "maximum-backups-per-target",
 ];
 
 /// Options of Raito's own CLI that this version refuses, wherever they stand.
@@ -45,8 +50,6 @@ pub(super) const UNSUPPORTED: &[&str] = &[
     "disable-log-forwarding-data-usage-sync",
     "disable-log-forwarding-resource-provider-sync",
     "disable-log-forwarding-tag-sync",
-    "file-backup-location",
-    "maximum-backups-per-target",
     "cli-container-liveness-file",
 ];
 
@@ -94,6 +97,10 @@ pub(super) const TARGET_ONLY: &[&str] = &[
     "delete-temp-files",
     "replace-groups",
     "sandbox",
+    "access-prefix",
+    "max-removals",
+    "file-backup-location",
+    "maximum-backups-per-target",
 ];
 
 /// Keys of a target that Raito's own CLI also hands to its connectors, beside the lock and tag keys. Here the host
@@ -105,6 +112,7 @@ pub(super) const TARGET_AND_CONNECTOR: &[&str] = &[
     "maximum-file-size",
     "make-not-internalizable",
     "lock-all-owners",
+    "access-file",
 ];
 
 /// The keys of one lockable part.
@@ -174,6 +182,14 @@ pub(super) fn variable(key: &str) -> String {
 /// Every key that has a flag.
 #[cfg(test)]
 pub(crate) fn flags() -> impl Iterator<Item = &'static str> {
-    const WITHOUT: [&str; 3] = ["delete-untouched", "delete-temp-files", "replace-groups"];
+    const WITHOUT: [&str; 6] = [
+        "delete-untouched",
+        "delete-temp-files",
+        "replace-groups",
+        // Flags of other commands than `run`.
+        "access-file",
+        "access-prefix",
+        "max-removals",
+    ];
     GLOBAL.iter().chain(UNSUPPORTED).copied().filter(|key| !WITHOUT.contains(key)).chain(locks_and_tags())
 }

@@ -4,13 +4,14 @@ use std::path::{Path, PathBuf};
 
 use url::Url;
 
+use super::access::{AccessSettings, BackupSettings};
 use super::document::{self, Entry, Value};
 use super::error::{ConfigErrors, ConfigWarning, Origin, Problem, nearest};
 use super::parameters::Parameters;
 use super::settings::{LogSettings, Settings, SkipSettings, Target, TargetSettings};
 use super::source::{Layers, Source};
 use super::target::{self, Defaults};
-use super::{ConfigFile, Environment, Overrides, keys, sandbox, values};
+use super::{ConfigFile, Environment, Overrides, access, keys, sandbox, values};
 use crate::secret::Secret;
 
 const DEFAULT_FILE_SIZE: u64 = 512 << 20;
@@ -25,7 +26,23 @@ pub struct Inputs<'a> {
     pub flags: &'a Overrides,
     /// The folder the program was started in.
     pub working_dir: &'a Path,
+    /// What the settings are for.
+    pub purpose: Purpose,
 }
+
+/// What settings are for: it decides what must be there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// To talk to Raito Cloud.
+    Sync,
+    /// To talk to targets alone: what signs in to Raito Cloud is not looked at.
+    Targets,
+    /// To talk to nobody: neither that, nor need the variables of the environment be there that targets name.
+    Offline,
+}
+
+/// Stands for a variable of the environment that is not needed.
+const NOT_NEEDED: &str = "unset";
 
 /// Resolves all settings. Errors inside a target are kept with that target.
 ///
@@ -48,7 +65,7 @@ pub fn resolve(inputs: &Inputs<'_>) -> Result<Settings, ConfigErrors> {
     let mut warnings = Vec::new();
     let embedded = layers.truth("embedded").unwrap_or(false);
     let skip_authentication = layers.truth("skip-authentication").unwrap_or(false);
-    let defaults = defaults(&mut layers, embedded, skip_authentication);
+    let defaults = defaults(inputs, &mut layers, &base, embedded, skip_authentication);
     if let Some(node) = layers.node("make-not-internalizable") {
         warnings.push(target::deprecated(node.origin));
     }
@@ -73,6 +90,7 @@ pub fn resolve(inputs: &Inputs<'_>) -> Result<Settings, ConfigErrors> {
             .unwrap_or_else(|| base.join(".raito")),
         connector_path: connector_path(&mut layers, inputs.working_dir, &base),
         base_dir: base,
+        access_file: defaults.access.file.clone(),
         only_targets,
         log,
         targets,
@@ -120,14 +138,33 @@ fn refuse_unknown(layers: &mut Layers<'_>) {
     }
 }
 
-fn defaults(layers: &mut Layers<'_>, embedded: bool, skip_authentication: bool) -> Defaults {
-    let domain = layers.text("domain");
+fn defaults(
+    inputs: &Inputs<'_>,
+    layers: &mut Layers<'_>,
+    base: &Path,
+    embedded: bool,
+    skip_authentication: bool,
+) -> Defaults {
+    let sync = inputs.purpose == Purpose::Sync;
+    let account = |layers: &mut Layers<'_>, key| if sync { layers.text(key) } else { None };
+    let domain = account(layers, "domain");
     if let (Some(domain), Some(node)) = (&domain, layers.node("domain")) {
         target::check_domain(domain, &node.origin, &mut layers.errors);
     }
     let maximum_file_size = layers
         .node("maximum-file-size")
         .and_then(|node| target::maximum_file_size(&node, layers.environment, &mut layers.errors));
+    let bases = access::Bases { file: base, working_dir: inputs.working_dir };
+    let mut errors = ConfigErrors::default();
+    let (access, backup) = access::read(
+        |key| layers.node(key),
+        (&AccessSettings::default(), &BackupSettings::default()),
+        &bases,
+        inputs.environment,
+        &mut errors,
+    );
+    layers.errors.0.append(&mut errors.0);
+    let (api_user, api_secret) = (account(layers, "api-user"), account(layers, "api-secret"));
     let mut on = |key, default| layers.truth(key).unwrap_or(default);
     let skip = SkipSettings {
         data_source: on("skip-data-source-sync", false),
@@ -143,8 +180,11 @@ fn defaults(layers: &mut Layers<'_>, embedded: bool, skip_authentication: bool) 
         delete_temp_files: on("delete-temp-files", true),
         replace_groups: on("replace-groups", true),
         domain,
-        api_user: layers.text("api-user"),
-        api_secret: layers.text("api-secret").map(Secret::from),
+        api_user,
+        api_secret: api_secret.map(Secret::from),
+        access,
+        backup,
+        purpose: inputs.purpose,
         locks: layers.locks(&super::locks::LockSettings::default()),
         tags: layers.tags(&super::settings::TagSettings::default()),
         maximum_file_size: maximum_file_size.unwrap_or(DEFAULT_FILE_SIZE),
@@ -181,6 +221,8 @@ fn single(
         locks: defaults.locks.clone(),
         tags: defaults.tags.clone(),
         maximum_file_size: defaults.maximum_file_size,
+        access: defaults.access.clone(),
+        backup: defaults.backup.clone(),
         sandbox: sandbox::from_flags(inputs.flags, inputs.working_dir, &mut errors),
         parameters: Parameters::from_words(&inputs.flags.parameters, &mut errors),
         line: None,
@@ -215,7 +257,11 @@ fn listed(
     let Some(Entry { value: node, .. }) = layers.entries.iter().find(|entry| entry.key == "targets") else {
         return Vec::new();
     };
-    let reader = target::Reader { defaults, environment: inputs.environment, base };
+    let given = inputs.environment;
+    let lenient = |name: &str| given(name).or_else(|| Some(NOT_NEEDED.to_owned()));
+    let environment: &Environment<'_> =
+        if inputs.purpose == Purpose::Offline { &lenient } else { inputs.environment };
+    let reader = target::Reader { defaults, environment, base };
     match &node.value {
         Value::Null => Vec::new(),
         Value::List(items) => {

@@ -4,10 +4,12 @@ use std::path::PathBuf;
 
 use url::Url;
 
+use super::access::{AccessSettings, BackupSettings};
 use super::error::{ConfigErrors, ConfigWarning};
 use super::locks::LockSettings;
 use super::parameters::Parameters;
 use super::sandbox::SandboxSettings;
+use crate::failure::{Failure, FailureKind};
 use crate::secret::Secret;
 
 /// What counts for the whole run.
@@ -29,6 +31,8 @@ pub struct Settings {
     pub embedded_data_dir: PathBuf,
     /// Folders in which connectors are looked up by name, in order.
     pub connector_path: Vec<PathBuf>,
+    /// The access file or folder of all targets, if the top level, the environment or a flag names one.
+    pub access_file: Option<PathBuf>,
     /// Names of the targets to run; all if empty.
     pub only_targets: Vec<String>,
     /// Where log lines go.
@@ -42,9 +46,26 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// Whether `only-targets` lets this target run.
-    pub fn selects(&self, target: &Target) -> bool {
-        self.only_targets.is_empty() || self.only_targets.contains(&target.name)
+    /// The targets that `only-targets` selects, in the order of the file.
+    ///
+    /// # Errors
+    /// It names one that is not there, or there is none.
+    pub fn selected(&self) -> Result<Vec<&Target>, Failure> {
+        let missing = |name: &&String| !self.targets.iter().any(|target| &target.name == *name);
+        if let Some(unknown) = self.only_targets.iter().find(missing) {
+            let known: Vec<_> = self.targets.iter().map(|target| target.name.as_str()).collect();
+            let message = format!("`only-targets` names `{unknown}`, which is not a target");
+            return Err(Failure::new(FailureKind::Configuration, message)
+                .hint(format!("the targets are: {}", known.join(", "))));
+        }
+        let selects =
+            |target: &&Target| self.only_targets.is_empty() || self.only_targets.contains(&target.name);
+        let selected: Vec<_> = self.targets.iter().filter(selects).collect();
+        if selected.is_empty() {
+            return Err(Failure::new(FailureKind::Configuration, "there is no target")
+                .hint("add one under `targets` in raito.yml, or give --connector-name"));
+        }
+        Ok(selected)
     }
 }
 
@@ -99,6 +120,10 @@ pub struct TargetSettings {
     pub tags: TagSettings,
     /// The size in bytes past which a new usage file is begun; 0 for one file of any size.
     pub maximum_file_size: u64,
+    /// Access as code.
+    pub access: AccessSettings,
+    /// Copies of files.
+    pub backup: BackupSettings,
     /// What the connector may do.
     pub sandbox: SandboxSettings,
     /// What the connector is told.

@@ -6,10 +6,12 @@
 
 use std::path::Path;
 
+use super::access::{self, AccessSettings, BackupSettings};
 use super::document::{Entry, Node, Value};
 use super::error::{ConfigErrors, ConfigWarning, Origin, Problem};
 use super::locks::LockSettings;
 use super::parameters::Parameters;
+use super::resolve::Purpose;
 use super::settings::{SkipSettings, TagSettings, Target, TargetSettings};
 use super::source::{Source, TargetSource};
 use super::{Environment, keys, sandbox, template, values};
@@ -30,6 +32,9 @@ pub(super) struct Defaults {
     pub(super) maximum_file_size: u64,
     pub(super) embedded: bool,
     pub(super) skip_authentication: bool,
+    pub(super) access: AccessSettings,
+    pub(super) backup: BackupSettings,
+    pub(super) purpose: Purpose,
 }
 
 /// What all targets of a file are read with.
@@ -90,8 +95,20 @@ impl Reader<'_> {
             Some(entry) => sandbox::from_entry(entry, self.base, &mut source.errors),
             None => sandbox::SandboxSettings::default(),
         };
+        let bases = access::Bases { file: self.base, working_dir: self.base };
+        let mut errors = ConfigErrors::default();
+        let (access, backup) = access::read(
+            |key| source.entry(key).map(|entry| entry.value.clone()),
+            (&defaults.access, &defaults.backup),
+            &bases,
+            self.environment,
+            &mut errors,
+        );
+        source.errors.0.append(&mut errors.0);
         let domain_origin = source.entry("domain").map(|entry| entry.value.origin.clone());
-        let domain = source.text("domain");
+        let sync = defaults.purpose == Purpose::Sync;
+        let account = |source: &mut TargetSource<'_>, key| if sync { source.text(key) } else { None };
+        let domain = account(&mut source, "domain");
         if let (Some(domain), Some(origin)) = (&domain, domain_origin) {
             check_domain(domain, &origin, &mut source.errors);
         }
@@ -114,8 +131,10 @@ impl Reader<'_> {
             data_source_id: source.text("data-source-id"),
             identity_store_id: source.text("identity-store-id"),
             domain: domain.or_else(|| defaults.domain.clone()),
-            api_user: source.text("api-user").or_else(|| defaults.api_user.clone()),
-            api_secret: source.text("api-secret").map(Secret::from).or_else(|| defaults.api_secret.clone()),
+            api_user: account(&mut source, "api-user").or_else(|| defaults.api_user.clone()),
+            api_secret: account(&mut source, "api-secret")
+                .map(Secret::from)
+                .or_else(|| defaults.api_secret.clone()),
             skip,
             delete_untouched: source.truth("delete-untouched").unwrap_or(defaults.delete_untouched),
             delete_temp_files: source.truth("delete-temp-files").unwrap_or(defaults.delete_temp_files),
@@ -123,6 +142,8 @@ impl Reader<'_> {
             locks: source.locks(&defaults.locks),
             tags: source.tags(&defaults.tags),
             maximum_file_size: maximum_file_size.unwrap_or(defaults.maximum_file_size),
+            access,
+            backup,
             sandbox,
             parameters,
             line: node.origin.line(),
@@ -249,7 +270,8 @@ pub(super) fn check_complete(
     origin: &Origin,
     errors: &mut ConfigErrors,
 ) {
-    let sign_in = !defaults.embedded && !defaults.skip_authentication;
+    let sync = defaults.purpose == Purpose::Sync;
+    let sign_in = sync && !defaults.embedded && !defaults.skip_authentication;
     for (present, key, hint) in [
         (
             !settings.connector_name.is_empty(),
@@ -257,7 +279,7 @@ pub(super) fn check_complete(
             "name the connector: a path to a .wasm file or a name in the connector folders",
         ),
         (
-            defaults.embedded || settings.domain.is_some(),
+            !sync || defaults.embedded || settings.domain.is_some(),
             "domain",
             "set `domain`, RAITO_DOMAIN or --domain; or `embedded: true` for a cloud of your own",
         ),

@@ -10,14 +10,16 @@ struct Case {
     text: Option<&'static str>,
     variables: Vec<(&'static str, &'static str)>,
     flags: Overrides,
+    purpose: Purpose,
 }
 
 fn file(text: &'static str) -> Case {
-    Case { text: Some(text), variables: Vec::new(), flags: Overrides::default() }
+    Case { text: Some(text), variables: Vec::new(), flags: Overrides::default(), purpose: Purpose::Sync }
 }
 
 fn flags(pairs: &[(&'static str, &str)]) -> Case {
-    let mut case = Case { text: None, variables: Vec::new(), flags: Overrides::default() };
+    let mut case =
+        Case { text: None, variables: Vec::new(), flags: Overrides::default(), purpose: Purpose::Sync };
     for (key, value) in pairs {
         case.flags.set(key, *value);
     }
@@ -25,6 +27,11 @@ fn flags(pairs: &[(&'static str, &str)]) -> Case {
 }
 
 impl Case {
+    fn purpose(mut self, purpose: Purpose) -> Self {
+        self.purpose = purpose;
+        self
+    }
+
     fn variable(mut self, name: &'static str, value: &'static str) -> Self {
         self.variables.push((name, value));
         self
@@ -46,6 +53,7 @@ impl Case {
             environment: &environment,
             flags: &self.flags,
             working_dir: Path::new("/start"),
+            purpose: self.purpose,
         })
     }
 
@@ -217,7 +225,7 @@ fn types_inside_a_target_are_strict_but_for_templates() {
         ("maximum-file-size: true", "must be a size"),
         ("sandbox: { network: ['*'] }", "every host"),
         ("cron: '* * * * *'", "`cron` is known to Raito's CLI, not supported by this version"),
-        ("file-backup-location: x", "`file-backup-location` is known to Raito's CLI"),
+        ("cli-container-liveness-file: x", "`cli-container-liveness-file` is known to Raito's CLI"),
         ("data-object-enrichers: []", "`data-object-enrichers` is known to Raito's CLI"),
         ("connector-version: 1.2.3", "`connector-version` is known to Raito's CLI"),
         ("debug: true", "`debug` has no effect inside a target"),
@@ -393,6 +401,56 @@ fn only_targets_selects_by_name() {
         file("embedded: true\nonly-targets: b\ntargets: [{connector-name: a}, {connector-name: b}]\n")
             .resolve()
             .unwrap();
-    let selected: Vec<_> = settings.targets.iter().map(|target| settings.selects(target)).collect();
-    assert_eq!(selected, [false, true]);
+    let selected: Vec<_> =
+        settings.selected().unwrap().into_iter().map(|target| target.name.as_str()).collect();
+    assert_eq!(selected, ["b"]);
+    let unknown =
+        file("embedded: true\nonly-targets: c\ntargets: [{connector-name: a}]\n").resolve().unwrap();
+    assert!(unknown.selected().unwrap_err().to_string().contains("`c`"));
+}
+
+#[test]
+fn keys_of_access_as_code_and_of_backups() {
+    let settings = file(
+        "embedded: true\naccess-prefix: A_\nmax-removals: 10\nfile-backup-location: \"{{KEPT}}\"\n\
+         maximum-backups-per-target: 3\ntargets:\n  - {connector-name: a, access-file: access, max-removals: 40%}\n  \
+         - {connector-name: b, access-prefix: B_, file-backup-location: /own}\n",
+    )
+    .variable("KEPT", "kept")
+    .resolve()
+    .unwrap();
+    let targets: Vec<_> = settings.targets.iter().map(|one| one.settings.as_ref().unwrap()).collect();
+    assert_eq!(targets[0].access.file.as_deref(), Some(Path::new("/conf/access")));
+    assert_eq!(targets[0].access.prefix, "A_");
+    assert_eq!(targets[0].access.max_removals, MaxRemovals::Percent(40));
+    assert_eq!(targets[0].backup.location.as_deref(), Some(Path::new("/conf/kept")));
+    assert_eq!((targets[1].access.prefix.as_str(), targets[1].access.file.as_deref()), ("B_", None));
+    assert_eq!(targets[1].access.max_removals, MaxRemovals::Count(10));
+    assert_eq!(targets[1].backup.location.as_deref(), Some(Path::new("/own")));
+    assert_eq!(targets[1].backup.keep, 3);
+}
+
+#[test]
+fn an_access_file_that_is_given_for_all_targets_wins() {
+    let text = "embedded: true\ntargets:\n  - {connector-name: a, access-file: own.yml}\n";
+    let file_of = |case: Case| {
+        let settings = case.resolve().unwrap();
+        settings.targets[0].settings.as_ref().unwrap().access.file.clone().unwrap()
+    };
+    assert_eq!(file_of(file(text)), Path::new("/conf/own.yml"));
+    assert_eq!(file_of(file(text).variable("RAITO_ACCESS_FILE", "x.yml")), Path::new("/start/x.yml"));
+    let mut given = file(text);
+    given.flags.set("access-file", "y.yml");
+    assert_eq!(file_of(given), Path::new("/start/y.yml"));
+}
+
+#[test]
+fn what_signs_in_to_raito_cloud_is_looked_at_for_a_sync_alone() {
+    let text = "domain: \"{{NONE}}\"\ntargets:\n  - {connector-name: a, api-secret: \"{{NONE}}\", password: \"{{NONE}}\"}\n";
+    assert!(file(text).resolve().is_err());
+    let targets = file(text).purpose(Purpose::Targets).resolve().unwrap();
+    let error = targets.targets[0].settings.as_ref().unwrap_err().to_string();
+    assert!(error.contains("`password`") && !error.contains("api-secret"), "{error}");
+    let offline = file(text).purpose(Purpose::Offline).resolve().unwrap();
+    assert_eq!(offline.targets[0].settings.as_ref().unwrap().parameters["password"], "unset");
 }

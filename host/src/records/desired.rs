@@ -11,9 +11,10 @@
 use std::fmt;
 use std::fs::File;
 use std::io::{BufRead, BufReader};
+use std::marker::PhantomData;
 use std::path::Path;
 
-use serde::de::{DeserializeSeed, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeOwned, DeserializeSeed, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
 use crate::contract::access_controls::{
@@ -27,6 +28,8 @@ mod criteria;
 pub struct Header {
     /// When the file was made, in milliseconds since 1970. Returned to Raito Cloud as the date of receipt.
     pub file_build_time: Option<i64>,
+    /// When its content was worked out, in seconds since 1970.
+    pub last_calculated: Option<i64>,
 }
 
 /// Reads an access file; each access control goes to `each`, whose refusal ends the reading.
@@ -35,13 +38,34 @@ pub struct Header {
 /// A description of what is wrong, with line and column.
 pub fn read(
     path: &Path,
-    each: impl FnMut(DesiredAccessControl) -> Result<(), String>,
+    mut each: impl FnMut(DesiredAccessControl) -> Result<(), String>,
+) -> Result<Header, String> {
+    read_elements(path, |record: Record| {
+        let id = record.id.clone();
+        record.into_contract().and_then(&mut each).map_err(|error| format!("access provider {id}: {error}"))
+    })
+}
+
+/// Reads an access file without a look at what its access providers say.
+///
+/// # Errors
+/// A description of what is wrong, with line and column.
+pub fn read_plain(
+    path: &Path,
+    each: impl FnMut(serde_json::Value) -> Result<(), String>,
+) -> Result<Header, String> {
+    read_elements(path, each)
+}
+
+fn read_elements<T: DeserializeOwned>(
+    path: &Path,
+    each: impl FnMut(T) -> Result<(), String>,
 ) -> Result<Header, String> {
     let file = File::open(path).map_err(|error| format!("the access file cannot be read: {error}"))?;
     let mut reader = BufReader::with_capacity(1 << 18, file);
     let first =
         first_character(&mut reader).map_err(|error| format!("the access file cannot be read: {error}"))?;
-    let seed = FileSeed { each };
+    let seed = FileSeed { each, element: PhantomData };
     let outcome = if first == Some(b'{') {
         let mut json = serde_json::Deserializer::from_reader(reader);
         seed.deserialize(&mut json)
@@ -73,18 +97,19 @@ fn first_character(reader: &mut impl BufRead) -> std::io::Result<Option<u8>> {
     }
 }
 
-struct FileSeed<F> {
+struct FileSeed<T, F> {
     each: F,
+    element: PhantomData<T>,
 }
 
-impl<'de, F: FnMut(DesiredAccessControl) -> Result<(), String>> DeserializeSeed<'de> for FileSeed<F> {
+impl<'de, T: DeserializeOwned, F: FnMut(T) -> Result<(), String>> DeserializeSeed<'de> for FileSeed<T, F> {
     type Value = Header;
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Header, D::Error> {
         deserializer.deserialize_map(self)
     }
 }
 
-impl<'de, F: FnMut(DesiredAccessControl) -> Result<(), String>> Visitor<'de> for FileSeed<F> {
+impl<'de, T: DeserializeOwned, F: FnMut(T) -> Result<(), String>> Visitor<'de> for FileSeed<T, F> {
     type Value = Header;
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -96,7 +121,10 @@ impl<'de, F: FnMut(DesiredAccessControl) -> Result<(), String>> Visitor<'de> for
         while let Some(key) = map.next_key::<String>()? {
             match key.as_str() {
                 "fileBuildTime" => header.file_build_time = map.next_value()?,
-                "accessProviders" => map.next_value_seed(ListSeed { each: &mut self.each })?,
+                "lastCalculated" => header.last_calculated = map.next_value()?,
+                "accessProviders" => {
+                    map.next_value_seed(ListSeed { each: &mut self.each, element: PhantomData })?
+                }
                 _ => {
                     map.next_value::<IgnoredAny>()?;
                 }
@@ -106,18 +134,21 @@ impl<'de, F: FnMut(DesiredAccessControl) -> Result<(), String>> Visitor<'de> for
     }
 }
 
-struct ListSeed<'a, F> {
+struct ListSeed<'a, T, F> {
     each: &'a mut F,
+    element: PhantomData<T>,
 }
 
-impl<'de, F: FnMut(DesiredAccessControl) -> Result<(), String>> DeserializeSeed<'de> for ListSeed<'_, F> {
+impl<'de, T: DeserializeOwned, F: FnMut(T) -> Result<(), String>> DeserializeSeed<'de>
+    for ListSeed<'_, T, F>
+{
     type Value = ();
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
         deserializer.deserialize_any(self)
     }
 }
 
-impl<'de, F: FnMut(DesiredAccessControl) -> Result<(), String>> Visitor<'de> for ListSeed<'_, F> {
+impl<'de, T: DeserializeOwned, F: FnMut(T) -> Result<(), String>> Visitor<'de> for ListSeed<'_, T, F> {
     type Value = ();
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -129,12 +160,8 @@ impl<'de, F: FnMut(DesiredAccessControl) -> Result<(), String>> Visitor<'de> for
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
-        while let Some(record) = list.next_element::<Record>()? {
-            let id = record.id.clone();
-            record
-                .into_contract()
-                .and_then(&mut *self.each)
-                .map_err(|error| A::Error::custom(format!("access provider {id}: {error}")))?;
+        while let Some(element) = list.next_element::<T>()? {
+            (self.each)(element).map_err(A::Error::custom)?;
         }
         Ok(())
     }

@@ -15,6 +15,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::contract::access_controls::{AccessControlPlan, Change, WhatItem, Who};
+use crate::sandbox::ConnectorLog;
 
 /// One access control of a plan.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -151,10 +152,10 @@ impl Beneficiaries {
 }
 
 impl PlanRecord {
-    /// The record of a connector's plan. `clean` makes text of the connector fit to be shown.
-    pub fn new(plan: AccessControlPlan, clean: &dyn Fn(&str) -> String) -> Self {
-        let text = |text: String| clean(&text);
-        let texts = |texts: Vec<String>| texts.iter().map(|text| clean(text)).collect::<Vec<_>>();
+    /// The record of a connector's plan, its text made fit to be shown.
+    pub fn new(plan: AccessControlPlan, log: &ConnectorLog) -> Self {
+        let text = |text: String| log.clean(&text);
+        let texts = |texts: Vec<String>| texts.iter().map(|text| log.clean(text)).collect::<Vec<_>>();
         let who = |who: Who| Beneficiaries {
             users: texts(who.users),
             groups: texts(who.groups),
@@ -191,10 +192,7 @@ impl PlanRecord {
                 .into_iter()
                 .map(|operation| OperationRecord {
                     summary: text(operation.summary),
-                    // A statement keeps its lines.
-                    statement: operation
-                        .statement
-                        .map(|statement| statement.lines().map(clean).collect::<Vec<_>>().join("\n")),
+                    statement: operation.statement.map(|statement| log.clean_lines(&statement)),
                     destructive: operation.destructive,
                 })
                 .collect(),

@@ -60,11 +60,11 @@ impl Applied {
     fn count(&self) -> Count {
         Count {
             object_type: "access controls".into(),
-            total: Some(self.totals.controls),
+            total: Some(self.report.totals.controls),
             added: 0,
-            updated: self.totals.changed,
+            updated: self.report.totals.changed,
             removed: 0,
-            failed: self.totals.failed,
+            failed: self.report.totals.failed,
         }
     }
 
@@ -72,17 +72,18 @@ impl Applied {
     fn results(&self) -> Vec<TaskResult> {
         vec![TaskResult {
             object_type: "exported access providers".into(),
-            added: self.totals.controls,
+            added: self.report.totals.controls,
             updated: 0,
             removed: 0,
-            failed: self.totals.failed,
+            failed: self.report.totals.failed,
         }]
     }
 
     fn failure(&self) -> Option<Failure> {
-        (self.totals.failed > 0).then(|| {
-            let first = self.errors.first().map(String::as_str).unwrap_or_default();
-            let message = format!("{} access controls could not be applied: {first}", self.totals.failed);
+        (self.report.totals.failed > 0).then(|| {
+            let first = self.report.errors.first().map(String::as_str).unwrap_or_default();
+            let message =
+                format!("{} access controls could not be applied: {first}", self.report.totals.failed);
             Failure::new(FailureKind::AccessControls, message)
                 .hint("Raito Cloud shows the error with each of them; the others were applied")
         })

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use super::cloud::{Cloud, TargetIds};
 use super::task::Task;
 use super::{access, check_version, data_source, data_usage, identity_store};
+use crate::backup::Backup;
 use crate::cloud_client::{CloudClient, JobRef, JobType, Status};
 use crate::config::{Settings, Target, TargetSettings};
 use crate::failure::Failure;
@@ -19,6 +20,7 @@ pub(super) struct TargetRun<'a> {
     pub(super) ids: TargetIds,
     pub(super) client: CloudClient,
     pub(super) job: JobRef,
+    backup: Backup,
 }
 
 impl TargetRun<'_> {
@@ -65,6 +67,7 @@ async fn prepare<'a>(
     display: &'a Display,
 ) -> Result<TargetRun<'a>, Failure> {
     let loaded = LoadedTarget::load(settings, target, sandbox, display).await?;
+    let backup = Backup::begin(&target.backup, &target.name, "full")?;
     let client = cloud.client(target)?;
     if !*version_checked {
         check_version(&client, display).await?;
@@ -77,12 +80,15 @@ async fn prepare<'a>(
         data_source_id: ids.data_source.clone(),
         identity_store_id: ids.identity_store.clone(),
     };
-    Ok(TargetRun { loaded, ids, client, job })
+    Ok(TargetRun { loaded, ids, client, job, backup })
 }
 
 async fn steps(run: &TargetRun<'_>, done: &mut Vec<StepSummary>) -> Result<(), Failure> {
     run.update_job(Status::InProgress, &[]).await;
     let outcome = all_steps(run, done).await;
+    // What was exchanged is kept however it ended.
+    let kept = run.backup.keep_all(&run.loaded.files);
+    let outcome = outcome.and(kept);
     match &outcome {
         Ok(()) => run.update_job(Status::Completed, &[]).await,
         Err(failure) => run.update_job(Status::Failed, &[failure.to_string()]).await,

@@ -4,6 +4,7 @@
 //! replaced, long lines are cut, and after [`LINES`] lines of a call the rest is only counted. Standard output and
 //! standard error are logged at the level `debug`.
 
+use std::borrow::Cow;
 use std::io;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -57,13 +58,23 @@ impl ConnectorLog {
 
     /// The text as it may be shown: escaped, without secrets, cut.
     pub fn clean(&self, text: &str) -> String {
-        let mut text = text.to_owned();
+        escape(&self.redacted(text), LINE)
+    }
+
+    /// A text of several lines as it may be shown: escaped, without secrets, and whole.
+    pub fn clean_lines(&self, text: &str) -> String {
+        let text = self.redacted(text);
+        text.lines().map(|line| escape(line, usize::MAX)).collect::<Vec<_>>().join("\n")
+    }
+
+    fn redacted<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        let mut text = Cow::Borrowed(text);
         for secret in &self.inner.secrets {
             if text.contains(secret.as_str()) {
-                text = text.replace(secret.as_str(), REDACTED);
+                text = Cow::Owned(text.replace(secret.as_str(), REDACTED));
             }
         }
-        escaped(&text)
+        text
     }
 
     /// Counts lines anew: the limit is for each call.
@@ -101,9 +112,13 @@ impl ConnectorLog {
 /// Text that nobody has checked, on one line and without control characters: it can neither move a terminal's cursor nor
 /// begin a line of its own in the log of a CI service. Long text is cut.
 pub fn escaped(text: &str) -> String {
+    escape(text, LINE)
+}
+
+fn escape(text: &str, limit: usize) -> String {
     let mut clean = String::with_capacity(text.len());
     for character in text.chars() {
-        if clean.len() > LINE {
+        if clean.len() > limit {
             clean.push('…');
             break;
         }

@@ -160,37 +160,50 @@ pub struct FeedbackTotals {
     pub failed: u64,
 }
 
+/// What the feedback says, for people.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct FeedbackReport {
+    pub(crate) totals: FeedbackTotals,
+    /// The first few errors.
+    pub(crate) errors: Vec<String>,
+    /// The first few access controls that were changed, each with the number of operations.
+    pub(crate) changed: Vec<String>,
+}
+
 /// Takes feedback.
 pub struct FeedbackSink {
     writer: RecordWriter,
     totals: FeedbackTotals,
     /// Errors for people, the first few.
     errors: Vec<String>,
+    /// What was changed, the first few names.
+    changed: Vec<String>,
     /// Hashes of the ids seen: eight bytes for each access control, whatever its size.
     seen: HashSet<u64>,
     hasher: Arc<RandomState>,
 }
 
 impl FeedbackSink {
-    /// Errors kept for the report; the feedback file has all of them.
-    const ERRORS: usize = 20;
+    /// Errors and names kept for the report; the feedback file has all of them.
+    const KEPT: usize = 20;
 
     pub(crate) fn new(writer: RecordWriter) -> Self {
         FeedbackSink {
             writer,
             totals: FeedbackTotals::default(),
             errors: Vec::new(),
+            changed: Vec::new(),
             seen: HashSet::new(),
             hasher: Arc::default(),
         }
     }
 
-    pub(crate) fn into_parts(self) -> (RecordWriter, FeedbackTotals, Vec<String>) {
-        (self.writer, self.totals, self.errors)
+    pub(crate) fn into_parts(self) -> (RecordWriter, FeedbackReport) {
+        (self.writer, FeedbackReport { totals: self.totals, errors: self.errors, changed: self.changed })
     }
 
     fn take(&mut self, batch: &[AccessControlFeedback]) -> Result<(), SinkError> {
-        let FeedbackSink { writer, totals, errors, seen, hasher } = self;
+        let FeedbackSink { writer, totals, errors, changed, seen, hasher } = self;
         writer.batch(batch, |feedback, item| {
             filled(&feedback.actual_name, "id", &feedback.id)?;
             if !seen.insert(hasher.hash_one(&feedback.id)) {
@@ -200,8 +213,11 @@ impl FeedbackSink {
             totals.changed += u64::from(feedback.operations > 0);
             totals.operations += u64::from(feedback.operations);
             totals.failed += u64::from(!feedback.errors.is_empty());
-            let room = Self::ERRORS.saturating_sub(errors.len());
+            let room = Self::KEPT.saturating_sub(errors.len());
             let name = if feedback.actual_name.is_empty() { &feedback.id } else { &feedback.actual_name };
+            if feedback.operations > 0 && changed.len() < Self::KEPT {
+                changed.push(format!("{name} ({})", feedback.operations));
+            }
             errors.extend(feedback.errors.iter().take(room).map(|error| format!("{name}: {error}")));
             item.put(&FeedbackShape::from(feedback));
             Ok(())

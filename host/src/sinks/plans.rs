@@ -2,7 +2,7 @@
 //!
 //! Those that would change nothing are counted and not kept.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher, RandomState};
 
 use wasmtime::component::{Resource, ResourceTable};
@@ -65,6 +65,8 @@ pub struct PlanSink {
     /// Hashes of the ids seen: eight bytes for each access control, whatever its size.
     seen: HashSet<u64>,
     hasher: RandomState,
+    /// Ids by actual name.
+    actual_names: HashMap<String, String>,
 }
 
 impl PlanSink {
@@ -75,17 +77,18 @@ impl PlanSink {
             totals: PlanTotals::default(),
             seen: HashSet::new(),
             hasher: RandomState::new(),
+            actual_names: HashMap::new(),
         }
     }
 
-    pub(crate) fn into_parts(self) -> (RecordWriter, PlanTotals) {
-        (self.writer, self.totals)
+    /// The file, what the plans add up to, and ids by actual name.
+    pub(crate) fn into_parts(self) -> (RecordWriter, PlanTotals, HashMap<String, String>) {
+        (self.writer, self.totals, self.actual_names)
     }
 
     fn take(&mut self, batch: Vec<AccessControlPlan>) -> Result<(), SinkError> {
-        let PlanSink { writer, log, totals, seen, hasher } = self;
-        let records: Vec<PlanRecord> =
-            batch.into_iter().map(|plan| PlanRecord::new(plan, &|text| log.clean(text))).collect();
+        let PlanSink { writer, log, totals, seen, hasher, actual_names } = self;
+        let records: Vec<PlanRecord> = batch.into_iter().map(|plan| PlanRecord::new(plan, log)).collect();
         writer.batch(&records, |record, item| {
             filled(&record.name, "id", &record.id)?;
             if !seen.insert(hasher.hash_one(&record.id)) {
@@ -95,6 +98,7 @@ impl PlanSink {
                 return Err(Invalid::new(&record.id, "change", "is `none` beside operations"));
             }
             totals.add(record);
+            actual_names.insert(record.actual_name.clone(), record.id.clone());
             if record.changes() || !record.errors.is_empty() || !record.warnings.is_empty() {
                 item.put(record);
             }

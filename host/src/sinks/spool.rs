@@ -158,9 +158,11 @@ impl Spool {
 }
 
 fn file_name(path: &Path, layout: Layout, number: usize) -> PathBuf {
-    if layout.split_at == 0 {
-        return path.to_owned();
-    }
+    if layout.split_at == 0 { path.to_owned() } else { numbered(path, number) }
+}
+
+/// The path of one part of a file that is split.
+pub(crate) fn numbered(path: &Path, number: usize) -> PathBuf {
     let stem = path.file_stem().unwrap_or_default().to_string_lossy();
     let extension = path.extension().map(|extension| format!(".{}", extension.to_string_lossy()));
     path.with_file_name(format!("{stem}_{number}{}", extension.unwrap_or_default()))

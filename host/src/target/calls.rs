@@ -14,17 +14,15 @@ use crate::failure::{Failure, FailureKind};
 use crate::records::desired::Header;
 use crate::sinks::spool::{Layout, SpoolFile};
 use crate::sinks::{
-    AccessControlSink, AccessControlSource, FeedbackSink, FeedbackTotals, PlanSink, Progress, TagRules,
+    AccessControlSink, AccessControlSource, FeedbackReport, FeedbackSink, PlanSink, Progress, TagRules,
 };
 
 /// What became of access controls that were applied.
 pub(crate) struct Applied {
     /// The feedback file.
     pub(crate) files: Vec<SpoolFile>,
-    /// What the feedback adds up to.
-    pub(crate) totals: FeedbackTotals,
-    /// Errors for people, the first few.
-    pub(crate) errors: Vec<String>,
+    /// What the feedback says, made fit to be shown.
+    pub(crate) report: FeedbackReport,
     /// What the access file says about itself.
     pub(crate) header: Header,
 }
@@ -134,21 +132,20 @@ impl LoadedTarget<'_> {
                 )
                 .await?;
             store.data_mut().table().delete(source)?;
-            let (writer, totals, errors) = store.data_mut().table().delete(feedback)?.into_parts();
-            Ok(outcome.map(|()| (writer.finish(), totals, errors)))
+            let (writer, report) = store.data_mut().table().delete(feedback)?.into_parts();
+            Ok(outcome.map(|()| (writer.finish(), report)))
         });
         let called = called.await;
         let read = reading.lock().unwrap_or_else(PoisonError::into_inner).clone();
         if let (Err(_), Some(why)) = (&called, read.error) {
             return Err(Failure::new(broken, why));
         }
-        let (files, totals, errors) = called?;
-        Ok(Applied {
-            files: files.map_err(|error| spool_failure(&error))?,
-            totals,
-            errors: errors.iter().map(|error| self.log.clean(error)).collect(),
-            header: read.header,
-        })
+        let (files, mut report) = called?;
+        for text in report.errors.iter_mut().chain(&mut report.changed) {
+            *text = self.log.clean(text);
+        }
+        let files = files.map_err(|error| spool_failure(&error))?;
+        Ok(Applied { files, report, header: read.header })
     }
 
     fn access(&self) -> Result<GuestIndices, Failure> {

@@ -1,0 +1,159 @@
+//! Access as code: access files in a repository are the truth, and targets are made to match them.
+//!
+//! ```text
+//!  access files ──► check, merge, resolve ──► desired ──┐
+//!                   (access_file)                       ▼
+//!                                         connector: plan ──► what would change ──► shown, saved, confirmed
+//!  target  ◄──────────── connector: apply ◄── desired ◄─────────────────────────────────┘
+//!     └────────────────► connector: plan ──► must be empty
+//! ```
+//!
+//! No Raito Cloud takes part. The commands, each a file: [`validate`], [`plan`](mod@plan), [`apply`], [`drift`], [`adopt`];
+//! and [`restore`], which is `raito apply-access`. All of them come through [`open`].
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use crate::cli::ReportFormat;
+use crate::config::{Settings, TargetSettings};
+use crate::failure::{Failure, FailureKind};
+use crate::progress::Display;
+use crate::run::cache_location;
+use crate::sandbox::Sandbox;
+use crate::target::LoadedTarget;
+
+mod adopt;
+mod apply;
+mod document;
+mod drift;
+mod markdown;
+mod plan;
+mod restore;
+mod risk;
+mod text;
+mod validate;
+
+pub use adopt::adopt;
+pub use apply::{Answer, apply};
+pub use drift::drift;
+pub use restore::restore;
+pub use validate::{schema, validate};
+
+use plan::TargetPlan;
+
+/// The access file where none is named.
+const DEFAULT_FILE: &str = "access.yml";
+
+/// Shows what applying would change; gives whether it would change something.
+///
+/// # Errors
+/// A target or an access file cannot be used, or an access control cannot be applied.
+pub async fn plan(
+    settings: &Settings,
+    arguments: &crate::cli::PlanArgs,
+    display: &Display,
+    out: &mut dyn Write,
+) -> Result<bool, Failure> {
+    let sandbox = sandbox()?;
+    let plans = make_all(settings, &sandbox, display, arguments.show.risk_people).await?;
+    if let Some(path) = &arguments.out {
+        save(path, &plans)?;
+    }
+    match arguments.format {
+        ReportFormat::Text => show(out, &plans, arguments.show.statements)?,
+        ReportFormat::Json => document::write(out, &plans, false)?,
+        ReportFormat::Markdown => comment(out, &plans, arguments.show.statements)?,
+    }
+    if let Some(failure) = first_error(&plans) {
+        return Err(failure);
+    }
+    Ok(plans.iter().any(|plan| plan.totals.changes() > 0))
+}
+
+fn sandbox() -> Result<Sandbox, Failure> {
+    Sandbox::new(&cache_location())
+        .map_err(|error| Failure::unexpected(format!("the sandbox cannot be set up: {error}")))
+}
+
+/// Plans for every target that takes part. Nothing is applied anywhere before all of them are made.
+async fn make_all<'a>(
+    settings: &'a Settings,
+    sandbox: &'a Sandbox,
+    display: &'a Display,
+    many: u64,
+) -> Result<Vec<TargetPlan<'a>>, Failure> {
+    let mut plans = Vec::new();
+    for target in taking_part(settings, display)? {
+        let plan = async {
+            let loaded = LoadedTarget::load(settings, target, sandbox, display).await?;
+            TargetPlan::make(loaded, &access_file(settings, target), many).await
+        };
+        plans.push(plan.await.map_err(|failure| failure.of(&target.name))?);
+    }
+    Ok(plans)
+}
+
+/// The targets that take part: those that `only-targets` selects, and where some of these name an access file, those
+/// alone.
+fn taking_part<'a>(settings: &'a Settings, display: &Display) -> Result<Vec<&'a TargetSettings>, Failure> {
+    let selected = settings.selected()?;
+    let mut targets = Vec::new();
+    for target in selected {
+        let target =
+            target.settings.as_ref().map_err(|errors| Failure::from(errors.clone()).of(&target.name))?;
+        targets.push(target);
+    }
+    let names_file = |target: &&TargetSettings| target.access.file.is_some();
+    if targets.iter().any(names_file) {
+        for target in targets.iter().filter(|target| !names_file(target)) {
+            display.line(&format!("{}: left out, for it has no access-file", target.name));
+        }
+        targets.retain(names_file);
+    }
+    Ok(targets)
+}
+
+/// Where the access file of a target is.
+fn access_file(settings: &Settings, target: &TargetSettings) -> PathBuf {
+    target.access.file.clone().unwrap_or_else(|| settings.base_dir.join(DEFAULT_FILE))
+}
+
+fn first_error(plans: &[TargetPlan<'_>]) -> Option<Failure> {
+    plans.iter().find_map(|plan| Some(plan.errors()?.of(&plan.loaded.settings.name)))
+}
+
+/// Writes a plan to be applied later. A file of the same name is replaced when the new one is whole.
+fn save(path: &Path, plans: &[TargetPlan<'_>]) -> Result<(), Failure> {
+    let failed = |error: std::io::Error| {
+        Failure::new(FailureKind::Configuration, format!("{} cannot be written: {error}", path.display()))
+            .hint("give another path with --out")
+    };
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(failed)?;
+    document::write(&mut std::io::BufWriter::new(&mut file), plans, true)?;
+    file.persist(path).map_err(|error| failed(error.error))?;
+    Ok(())
+}
+
+fn show(out: &mut dyn Write, plans: &[TargetPlan<'_>], statements: bool) -> Result<(), Failure> {
+    let failed = |error: std::io::Error| Failure::unexpected(format!("the plan cannot be shown: {error}"));
+    for plan in plans {
+        writeln!(out, "{}: {}\n", plan.loaded.settings.name, plan.subject()).map_err(failed)?;
+        plan.changes(|change| text::change(out, change, text::View::Plan { statements }))?;
+        writeln!(out, "{}", text::totals(&plan.totals)).map_err(failed)?;
+    }
+    Ok(())
+}
+
+fn comment(out: &mut dyn Write, plans: &[TargetPlan<'_>], statements: bool) -> Result<(), Failure> {
+    let mut report = markdown::Report::new(statements);
+    for plan in plans {
+        report.heading(&format!("Access plan for {}", plan.loaded.settings.name));
+        report.paragraph(&format!("{}: {}.", plan.subject(), text::totals(&plan.totals)));
+        plan.changes(|change| {
+            report.change(change, text::View::Plan { statements });
+            Ok(())
+        })?;
+    }
+    report.write(out).map_err(|error| Failure::unexpected(format!("the plan cannot be shown: {error}")))
+}

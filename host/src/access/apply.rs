@@ -1,0 +1,271 @@
+//! `raito access apply`: a plan, saved or made now, is carried out.
+//!
+//! What can be refused is refused before anything is changed: an access control that cannot be applied, a saved plan
+//! that the target has moved away from, more removals than are allowed, nobody who confirms. Afterwards the target is
+//! compared once more, and must match.
+
+use std::io::Write;
+
+use serde::Serialize;
+
+use super::document::{self, ConnectorStamp, SavedTarget};
+use super::plan::{Compared, TargetPlan};
+use super::{first_error, make_all, sandbox, show};
+use crate::backup::Backup;
+use crate::cli::{ApplyArgs, Format};
+use crate::config::Settings;
+use crate::failure::{Failure, FailureKind};
+use crate::progress::Display;
+use crate::records::list;
+use crate::records::plan::PlanRecord;
+use crate::sandbox::Sandbox;
+use crate::target::LoadedTarget;
+
+/// Names shown where there are many.
+const SHOWN: usize = 5;
+
+/// What somebody who is asked says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// Go on.
+    Yes,
+    /// Do not.
+    No,
+    /// Nobody is there to be asked.
+    Nobody,
+}
+
+/// What was done to a target.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Report {
+    target: String,
+    /// Access controls that were changed.
+    changed: u64,
+    /// Operations that changed the target.
+    operations: u64,
+}
+
+/// Applies access files or a saved plan. `ask` is called once, with a question.
+///
+/// # Errors
+/// Anything that keeps a target from matching its access file.
+pub async fn apply(
+    settings: &Settings,
+    arguments: &ApplyArgs,
+    display: &Display,
+    out: &mut (dyn Write + Send),
+    ask: impl FnOnce(&str) -> Answer,
+) -> Result<(), Failure> {
+    let sandbox = sandbox()?;
+    let saved = arguments.plan.as_deref().map(document::read).transpose()?;
+    let plans = match &saved {
+        Some(saved) => {
+            load_saved(settings, &saved.targets, &sandbox, display, arguments.show.risk_people).await?
+        }
+        None => make_all(settings, &sandbox, display, arguments.show.risk_people).await?,
+    };
+    if arguments.format == Format::Text {
+        show(out, &plans, arguments.show.statements)?;
+    }
+    if let Some(failure) = first_error(&plans) {
+        return Err(failure);
+    }
+    for plan in &plans {
+        guard(plan).map_err(|failure| failure.of(&plan.loaded.settings.name))?;
+    }
+    let changes: u64 = plans.iter().map(|plan| plan.totals.changes()).sum();
+    // A saved plan was shown when it was made.
+    if changes > 0 && !arguments.yes && saved.is_none() {
+        confirm(ask)?;
+    }
+    let mut reports = Vec::new();
+    for plan in &plans {
+        let name = &plan.loaded.settings.name;
+        let report = carry_out(plan).await.map_err(|failure| failure.of(name))?;
+        if arguments.format == Format::Text {
+            tell(out, &report)?;
+        }
+        reports.push(report);
+    }
+    if arguments.format == Format::Json {
+        let text = serde_json::to_string_pretty(&serde_json::json!({ "targets": reports }));
+        let written = writeln!(out, "{}", text.unwrap_or_default());
+        written.map_err(|error| Failure::unexpected(format!("the result cannot be shown: {error}")))?;
+    }
+    Ok(())
+}
+
+fn tell(out: &mut dyn Write, report: &Report) -> Result<(), Failure> {
+    let text = if report.operations == 0 {
+        format!("{}: matches its access file, nothing was changed", report.target)
+    } else {
+        format!(
+            "{}: applied {} operations to {} access controls; the target matches its access file",
+            report.target, report.operations, report.changed
+        )
+    };
+    writeln!(out, "{text}")
+        .map_err(|error| Failure::unexpected(format!("the result cannot be shown: {error}")))
+}
+
+/// Makes the plans again that were saved, and refuses where the outcome is another.
+async fn load_saved<'a>(
+    settings: &'a Settings,
+    saved: &[SavedTarget],
+    sandbox: &'a Sandbox,
+    display: &'a Display,
+    many: u64,
+) -> Result<Vec<TargetPlan<'a>>, Failure> {
+    let mut plans = Vec::new();
+    for saved in saved {
+        let named = |failure: Failure| failure.of(&saved.target);
+        let found = settings.targets.iter().find(|target| target.name == saved.target).ok_or_else(|| {
+            named(
+                Failure::new(FailureKind::Configuration, "the plan is for a target that is not configured")
+                    .hint("apply it with the configuration that it was made with"),
+            )
+        })?;
+        let target = found.settings.as_ref().map_err(|errors| named(Failure::from(errors.clone())))?;
+        let loaded = LoadedTarget::load(settings, target, sandbox, display).await.map_err(named)?;
+        let plan = TargetPlan::make(loaded, &saved.desired, many).await.map_err(named)?;
+        check_unmoved(saved, &plan).map_err(named)?;
+        plans.push(plan);
+    }
+    Ok(plans)
+}
+
+fn check_unmoved(saved: &SavedTarget, plan: &TargetPlan<'_>) -> Result<(), Failure> {
+    let moved = |message: String| {
+        Failure::new(FailureKind::Moved, message).hint("make and review a new plan with `raito access plan`")
+    };
+    let prefix = plan.options().prefix;
+    if saved.prefix != prefix {
+        return Err(moved(format!(
+            "the plan was made with the prefix {:?}, and the prefix is now {prefix:?}",
+            saved.prefix
+        )));
+    }
+    let connector = ConnectorStamp::of(plan);
+    if saved.connector != connector {
+        return Err(moved(format!(
+            "the plan was made with another build of the connector: {} {}, now {} {}",
+            saved.connector.name, saved.connector.version, connector.name, connector.version
+        )));
+    }
+    if saved.fingerprint == document::hexadecimal(&plan.fingerprint) && saved.summary == plan.totals {
+        return Ok(());
+    }
+    let mut differing = Vec::new();
+    let mut gone: std::collections::BTreeMap<_, _> = saved.changes.iter().collect();
+    plan.changes(|change| {
+        let record = change.record;
+        let known = gone.remove(&record.id);
+        if known.is_none_or(|(_, digest)| *digest != document::digest(record)) {
+            differing.push(record.name.clone());
+        }
+        Ok(())
+    })?;
+    differing.extend(gone.into_values().map(|(name, _)| name.clone()));
+    let more = differing.len().saturating_sub(SHOWN);
+    differing.truncate(SHOWN);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    let of = if differing.is_empty() {
+        String::new()
+    } else {
+        format!(": what is to be done differs for {}{more}", differing.join(", "))
+    };
+    Err(moved(format!("the target has changed since the plan was made{of}")))
+}
+
+/// Refuses to take away more than is allowed.
+fn guard(plan: &TargetPlan<'_>) -> Result<(), Failure> {
+    let limit = plan.loaded.settings.access.max_removals;
+    let (losing, standing) = (plan.totals.losing, plan.totals.standing());
+    if limit.forbids_emptying(plan.totals.delete, standing) {
+        let message = format!("all {standing} access controls of the target would be removed");
+        return Err(Failure::new(FailureKind::Removals, message)
+            .hint("see that the access file is the right one; if it is, give --max-removals 100%"));
+    }
+    if limit.is_exceeded(losing, standing) {
+        let message = format!(
+            "{losing} of the {standing} access controls of the target would be removed or lose something, and \
+             max-removals is {limit}"
+        );
+        return Err(Failure::new(FailureKind::Removals, message)
+            .hint(format!("if that is what you want, give --max-removals {losing}")));
+    }
+    Ok(())
+}
+
+/// Asks; only a clear yes goes on.
+pub(super) fn confirm(ask: impl FnOnce(&str) -> Answer) -> Result<(), Failure> {
+    match ask("Apply these changes? Only `yes` does: ") {
+        Answer::Yes => Ok(()),
+        Answer::No => Err(Failure::new(FailureKind::NotConfirmed, "not confirmed: nothing was applied")),
+        Answer::Nobody => {
+            Err(Failure::new(FailureKind::NotConfirmed, "nobody can be asked here: nothing was applied")
+                .hint("give --yes, or save a plan with `raito access plan --out` and apply that"))
+        }
+    }
+}
+
+/// Has one target changed, and sees that it then matches.
+async fn carry_out(plan: &TargetPlan<'_>) -> Result<Report, Failure> {
+    let loaded = &plan.loaded;
+    let name = &loaded.settings.name;
+    let mut report = Report { target: name.clone(), changed: 0, operations: 0 };
+    if plan.totals.changes() == 0 {
+        return Ok(report);
+    }
+    let backup = Backup::begin(&loaded.settings.backup, name, "access")?;
+    let title = format!("{name}: applying");
+    let applied = loaded
+        .apply_access_controls(&title, plan.options(), plan.desired.clone(), FailureKind::Unexpected)
+        .await;
+    loaded.tell_warnings();
+    backup.keep_all(&loaded.files)?;
+    let applied = applied?.report;
+    (report.changed, report.operations) = (applied.totals.changed, applied.totals.operations);
+    if applied.totals.failed > 0 {
+        let first = applied.errors.first().map(String::as_str).unwrap_or_default();
+        let failed = applied.totals.failed;
+        return Err(if report.operations == 0 {
+            let message =
+                format!("nothing was changed: {failed} access controls could not be applied: {first}");
+            Failure::new(FailureKind::AccessControls, message)
+                .hint("correct the access file or the rights of the connector, and apply again")
+        } else {
+            let message = format!(
+                "{failed} access controls could not be applied: {first}\n{} operations had been carried out, on: {}",
+                report.operations,
+                applied.changed.join(", ")
+            );
+            Failure::new(FailureKind::AccessControls, message)
+                .hint("the target has no transaction for all of it; apply again when the cause is gone")
+        });
+    }
+    let rest = plan.compare("verify").await?;
+    if rest.totals.changes() > 0 {
+        return Err(unmatched(&rest)?);
+    }
+    Ok(report)
+}
+
+fn unmatched(rest: &Compared) -> Result<Failure, Failure> {
+    let mut names = Vec::new();
+    list::read(&rest.records, |record: PlanRecord| {
+        if record.changes() && names.len() < SHOWN {
+            names.push(record.name);
+        }
+        Ok(())
+    })
+    .map_err(|error| Failure::unexpected(format!("the comparison cannot be read: {error}")))?;
+    let message = format!(
+        "everything was applied, but the target does not match its access file: {} access controls still differ ({})",
+        rest.totals.changes(),
+        names.join(", ")
+    );
+    Ok(Failure::new(FailureKind::AccessControls, message)
+        .hint("somebody may have changed the target at the same time; see `raito access plan`"))
+}
