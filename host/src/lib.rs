@@ -12,6 +12,7 @@
 //! - [`records`]: the formats of these files;
 //! - [`cloud_client`]: Raito Cloud's protocol.
 
+pub mod access_file;
 pub mod cli;
 pub mod cloud_client;
 pub mod cloud_status;
