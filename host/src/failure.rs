@@ -192,7 +192,18 @@ impl From<ConfigErrors> for Failure {
 
 impl From<Findings> for Failure {
     fn from(findings: Findings) -> Self {
-        Failure::new(FailureKind::AccessFile, findings.to_string())
+        let mut lines: Vec<String> = findings
+            .shown
+            .iter()
+            .map(|finding| match &finding.hint {
+                Some(hint) => format!("{finding} ({hint})"),
+                None => finding.to_string(),
+            })
+            .collect();
+        if let more @ 1.. = findings.total.saturating_sub(findings.shown.len()) {
+            lines.push(format!("and {more} more errors in the access files"));
+        }
+        Failure::new(FailureKind::AccessFile, lines.join("\n"))
     }
 }
 

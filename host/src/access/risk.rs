@@ -2,7 +2,7 @@
 //! concerns.
 //!
 //! People are counted through inheritance, as the access file has it: who is a user of an access control, or of one that
-//! it inherits from. Members of groups are known to the target alone, so groups are counted as groups.
+//! it inherits from. Members of groups are known to the target alone: groups that a plan adds or removes are counted as groups.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -51,26 +51,35 @@ pub(super) struct Assessor<'a> {
 }
 
 /// People, and groups whose members are not known.
-#[derive(Default)]
-struct Concerned<'a> {
-    people: BTreeSet<&'a str>,
-    groups: BTreeSet<&'a str>,
+#[derive(Clone, Default)]
+struct Concerned {
+    /// Users of the access file, by number.
+    known: HashSet<u32>,
+    /// Users that do not stand in the access file any more.
+    others: BTreeSet<String>,
+    groups: BTreeSet<String>,
 }
 
-impl Concerned<'_> {
-    fn count(&self) -> u64 {
-        self.people.len() as u64
+impl Concerned {
+    fn people(&self) -> usize {
+        self.known.len() + self.others.len()
     }
 
     fn is_empty(&self) -> bool {
-        self.people.is_empty() && self.groups.is_empty()
+        self.people() + self.groups.len() == 0
+    }
+
+    fn join(&mut self, other: &Concerned) {
+        self.known.extend(&other.known);
+        self.others.extend(other.others.iter().cloned());
+        self.groups.extend(other.groups.iter().cloned());
     }
 }
 
-impl std::fmt::Display for Concerned<'_> {
+impl std::fmt::Display for Concerned {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let people = counted(self.people.len(), "person", "people");
-        match (self.people.len(), self.groups.len()) {
+        let people = counted(self.people(), "person", "people");
+        match (self.people(), self.groups.len()) {
             (_, 0) => f.write_str(&people),
             (0, groups) => f.write_str(&counted(groups, "group", "groups")),
             (_, groups) => write!(f, "{people} and {}", counted(groups, "group", "groups")),
@@ -85,24 +94,25 @@ impl Assessor<'_> {
         if !record.changes() {
             return risks;
         }
-        let holders = self.holders(record);
+        let holders = Concerned { known: self.index.people(&record.id), ..Concerned::default() };
         let mut lose = self.beneficiaries(&record.who.removed);
         if record.change == ChangeKind::Delete || !record.what.removed.is_empty() {
-            lose.people.extend(&holders.people);
-            lose.groups.extend(&holders.groups);
+            lose.join(&holders);
         }
         let mut gain = self.beneficiaries(&record.who.added);
         if !record.what.added.is_empty() {
-            gain.people.extend(&holders.people);
-            gain.groups.extend(&holders.groups);
+            gain.join(&holders);
         }
+        let mut concerned = lose.clone();
+        concerned.join(&gain);
+        let count = |concerned: &Concerned| concerned.people() as u64;
         let mut add = |kind, people, message| risks.push(Risk { kind, people, message });
         if record.change == ChangeKind::Delete {
             let message = format!("removes {} from the target", record.actual_name);
-            add(RiskKind::RemovesAccessControl, lose.count(), message);
+            add(RiskKind::RemovesAccessControl, count(&lose), message);
         }
         if !lose.is_empty() {
-            add(RiskKind::RemovesAccess, lose.count(), format!("takes access from {lose}"));
+            add(RiskKind::RemovesAccess, count(&lose), format!("takes access from {lose}"));
         }
         let administers = record.what.added.iter().any(|item| self.is_admin(item))
             || self.administering.contains(&record.id);
@@ -110,40 +120,39 @@ impl Assessor<'_> {
             let words = self.admin_words(record);
             add(
                 RiskKind::GrantsAdmin,
-                gain.count(),
+                count(&gain),
                 format!("gives {gain} permissions to administer{words}"),
             );
         }
-        let concerned = lose.people.union(&gain.people).count() as u64;
-        if concerned > self.many {
-            add(RiskKind::ManyPeople, concerned, format!("concerns {concerned} people"));
+        if count(&concerned) > self.many {
+            add(RiskKind::ManyPeople, count(&concerned), format!("concerns {concerned}"));
         }
         let explained =
             lose.is_empty() && record.what.removed.is_empty() && record.change != ChangeKind::Delete;
         if let (true, Some(operation)) =
             (explained, record.operations.iter().find(|operation| operation.destructive))
         {
-            add(RiskKind::OtherDestructive, concerned, operation.summary.clone());
+            add(RiskKind::OtherDestructive, count(&concerned), operation.summary.clone());
         }
         risks
     }
 
-    /// Who has the access control when everything is applied.
-    fn holders<'a>(&'a self, record: &PlanRecord) -> Concerned<'a> {
-        Concerned {
-            people: self.index.people(&record.id).collect(),
-            groups: self.index.groups(&record.id).collect(),
+    /// The people that a plan names, those of inherited access controls included.
+    fn beneficiaries(&self, who: &Beneficiaries) -> Concerned {
+        let mut concerned =
+            Concerned { groups: who.groups.iter().cloned().collect(), ..Concerned::default() };
+        for user in &who.users {
+            match self.index.user_number(user) {
+                Some(number) => {
+                    concerned.known.insert(number);
+                }
+                None => {
+                    concerned.others.insert(user.clone());
+                }
+            }
         }
-    }
-
-    fn beneficiaries<'a>(&'a self, who: &'a Beneficiaries) -> Concerned<'a> {
-        let mut concerned = Concerned {
-            people: who.users.iter().map(String::as_str).collect(),
-            groups: who.groups.iter().map(String::as_str).collect(),
-        };
         for id in who.inherit_from.iter().filter_map(|name| self.actual_names.get(name)) {
-            concerned.people.extend(self.index.people(id));
-            concerned.groups.extend(self.index.groups(id));
+            concerned.known.extend(self.index.people(id));
         }
         concerned
     }

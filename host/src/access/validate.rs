@@ -168,12 +168,13 @@ fn report(
     loaded: &Result<AccessFile, Findings>,
 ) -> serde_json::Value {
     let place = |finding: &Finding| {
-        json!({ "file": finding.path, "line": finding.line, "column": finding.column,
+        json!({ "file": *finding.path, "line": finding.position.map(|position| position.line),
+                "column": finding.position.map(|position| position.column),
                 "accessControl": finding.control, "message": finding.message, "hint": finding.hint })
     };
     let (errors, warnings): (Vec<_>, Vec<_>) = match loaded {
         Ok(file) => (Vec::new(), file.warnings.iter().map(place).collect()),
-        Err(findings) => (findings.0.iter().map(place).collect(), Vec::new()),
+        Err(findings) => (findings.shown.iter().map(place).collect(), Vec::new()),
     };
     json!({
         "target": target,
