@@ -9,7 +9,8 @@
 //! | row security policy of a table | `policy` | `policy:<path>` |
 //!
 //! `PUBLIC` in the second form cannot be confused with a user: the server refuses a role of that name in lower case,
-//! and one in upper case is written with its quotes. Everything but roles, and policies that Raito made, is locked.
+//! and one in upper case is written with its quotes. Everything but roles, and policies that Raito made, is locked; so is
+//! what an access file manages.
 //!
 //! One connection for each database is open at a time. All of them deliver grants in the order of the grantee's object
 //! id, so that only the grants of one role are held.
@@ -25,7 +26,7 @@ use raito_connector::{AccessControl, Action, Lock, Locks, Result, WhatItem, Who}
 use self::grants::GrantCursor;
 use crate::cluster::{self, Cluster, PUBLIC, Role, role_id};
 use crate::metadata::{ACL_SET, ROLE};
-use crate::ownership_mark;
+use crate::ownership_mark::{self, Mark};
 use crate::session::Session;
 use crate::settings::Settings;
 use crate::vocabulary::OWNERSHIP;
@@ -103,6 +104,8 @@ fn role_control(
         locked("the server brought this role along")
     } else if role.superuser {
         locked("a superuser may do everything, whatever is granted")
+    } else if let Some(file) = made_by_file(role.comment.as_deref()) {
+        locked(&format!("managed by {file}"))
     } else {
         let owns = what.iter().any(|item| item.permissions.iter().any(|permission| permission == OWNERSHIP));
         Locks {
@@ -210,7 +213,13 @@ fn locked(reason: &str) -> Locks {
     }
 }
 
-/// Whether a comment says that Raito made the object that it stands on.
+/// The access file that manages the object on which a comment stands.
+fn made_by_file(comment: Option<&str>) -> Option<String> {
+    let mark = comment.and_then(Mark::parse).filter(|mark| !mark.prefix.is_empty())?;
+    Some(ownership_mark::owner(&mark.prefix))
+}
+
+/// Whether a comment says that Raito made the object on which it stands.
 fn made_by_raito(comment: Option<&str>) -> bool {
-    comment.is_some_and(|comment| ownership_mark::Mark::parse(comment).is_some())
+    comment.is_some_and(|comment| Mark::parse(comment).is_some())
 }

@@ -6,7 +6,7 @@
 use raito_connector::{AccessControl, Action, DataObjectReference, Result, WhatItem};
 use tokio_postgres::types::Type;
 
-use super::{locked, made_by_raito, named, unlocked};
+use super::{locked, made_by_file, made_by_raito, named, unlocked};
 use crate::cluster::Cluster;
 use crate::metadata::POLICY;
 use crate::names;
@@ -58,10 +58,12 @@ pub(super) fn read(
                     },
                     permissions: Vec::new(),
                 }],
-                locks: if made_by_raito(get(row, 8)?) {
-                    unlocked()
-                } else {
-                    locked("a row security policy that was not made by Raito")
+                locks: match get(row, 8)? {
+                    comment if !made_by_raito(comment) => {
+                        locked("a row security policy that was not made by Raito")
+                    }
+                    comment => made_by_file(comment)
+                        .map_or_else(unlocked, |file| locked(&format!("managed by {file}"))),
                 },
                 ..named(policy, POLICY)
             })

@@ -1,22 +1,38 @@
-//! Carries a plan out.
+//! Carries plans out, as they are made.
 //!
-//! One transaction for each database: first what belongs to the cluster together with the first database, then the
-//! others, then, where there are others, the dropping of roles. In a transaction each access control has a savepoint
-//! of its own, so that one that cannot be applied is undone alone. Before anything is read, a lock is taken that
-//! another run on the same cluster waits for.
+//! First a round that only looks: it finds every error that can be known without trying, and what there is to do. Then
+//! round by round the steps of one phase. Where all of it is in one database, it is one transaction. Several databases
+//! have a transaction for each part of [`Phase::part`](super::step::Phase::part), in this order:
+//!
+//! 1. roles are made, renamed and marked, and privileges are given in the first database;
+//! 2. privileges are given in the others;
+//! 3. memberships are changed, and what goes in the first database is taken away;
+//! 4. what goes in the others is taken away;
+//! 5. what was applied is written down, and roles are dropped.
+//!
+//! So whoever has something from one role and is to have it from another never is without it. Neighbouring parts of one
+//! database are one transaction when nothing is to be done between them.
+//!
+//! Unless it is all or nothing, each access control has a savepoint in each phase, so that one that cannot be applied is
+//! undone alone. Before anything is read, a lock is taken that another run on the same cluster waits for.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::ops::ControlFlow;
 
-use raito_connector::{Change, Error, Result};
+use raito_connector::{Error, Result};
 use tokio_postgres::error::SqlState;
 
-use super::step::{Draft, Phase, Step};
-use crate::session::Session;
+use super::databases::{Databases, End};
+use super::ledger::{Ledger, Turn};
+use super::planner::Context;
+use super::round::{self, Visitor};
+use super::source::Source;
+use super::step::{Draft, Step};
+use crate::session::{Failure, Session};
 
 /// The advisory lock of everybody who applies access controls: "raito" in ASCII.
 const LOCK: i64 = 0x72_6169_746f;
 
-/// How long a statement waits for somebody else's lock.
+/// How long to wait for it.
 const LOCK_TIMEOUT: &str = "10s";
 
 /// Takes the lock; it lasts as long as the session.
@@ -33,123 +49,172 @@ pub(super) fn lock(session: &mut Session) -> Result<()> {
     })
 }
 
-/// Carries the steps out, and writes down in each draft what became of it.
+/// Carries everything out. Every database has a transaction and is open.
 ///
 /// # Errors
 /// If the first transaction could not be carried through: then nothing has changed.
-pub(super) fn run(sessions: &mut [Session], drafts: &mut [Draft]) -> Result<()> {
-    // In a stage the order is that of the phases, and in a phase that of the access controls.
-    let mut stages: BTreeMap<(Stage, usize), BTreeSet<(Phase, usize)>> = BTreeMap::new();
-    let alone = sessions.len() == 1;
-    for (at, draft) in drafts.iter().enumerate() {
-        for step in &draft.steps {
-            let stage = match (step.session, step.phase) {
-                (0, Phase::Drop) if !alone => Stage::Last,
-                (0, _) => Stage::First,
-                _ => Stage::Other,
-            };
-            stages.entry((stage, step.session)).or_default().insert((step.phase, at));
-        }
+pub(super) fn run(
+    source: &mut impl Source,
+    context: &Context<'_>,
+    databases: &mut Databases,
+    all_or_nothing: bool,
+) -> Result<Ledger> {
+    let mut ledger = Ledger::new(context.entries.len());
+    round::run(source, context, databases, &mut Look(&mut ledger))?;
+    let turns = ledger.turns(databases.len());
+    let refused = all_or_nothing && ledger.has_errors();
+    let first = turns.first().filter(|_| !refused).map(|turn| turn.session);
+    for at in (0..databases.len()).filter(|at| Some(*at) != first) {
+        databases.end(at, End::Rollback)?;
     }
-    let mut unmade = BTreeSet::new();
-    for ((stage, at), parts) in stages {
-        let Some(session) = sessions.get_mut(at) else { continue };
-        match transaction(session, at, &parts, &mut unmade, drafts) {
-            Err(error) if stage == Stage::First => return Err(error),
+    if refused {
+        ledger.leave_out();
+        return Ok(ledger);
+    }
+    let roles = context.standing_roles();
+    for (place, turns) in turns.chunk_by(|one, other| one.session == other.session).enumerate() {
+        let session = turns.first().map_or(0, |turn| turn.session);
+        let mut transaction = || {
+            if place > 0 {
+                databases.begin(session)?;
+                databases.read_grants(session, &roles)?;
+            }
+            carry_out(turns, source, context, databases, &mut ledger, all_or_nothing)
+        };
+        match transaction() {
+            Ok(ControlFlow::Continue(())) => {}
+            Ok(ControlFlow::Break(())) => {
+                ledger.leave_out();
+                break;
+            }
+            Err(error) if place == 0 => return Err(error),
             // What was committed before stays, and its feedback must reach Raito.
             Err(error) => {
-                for (_, of) in parts {
-                    if let Some(draft) = drafts.get_mut(of).filter(|draft| !draft.failed) {
-                        draft.failed = true;
-                        draft.errors.push(format!("in the database {:?}: {error}", session.database()));
-                    }
+                // A connection that is gone has undone it already.
+                let ended = databases.end(session, End::Rollback).err();
+                let more = ended.map_or(String::new(), |_| ", and the connection is gone".to_owned());
+                ledger
+                    .lose(turns, &format!("in the database {:?}: {error}{more}", context.database(session)));
+                if all_or_nothing {
+                    ledger.leave_out();
+                    break;
                 }
             }
-            Ok(()) => {}
         }
     }
-    Ok(())
+    Ok(ledger)
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Stage {
-    First,
-    Other,
-    Last,
+/// Runs the turns of one transaction. A break means that it was rolled back, for the sake of all or nothing.
+fn carry_out(
+    turns: &[Turn],
+    source: &mut impl Source,
+    context: &Context<'_>,
+    databases: &mut Databases,
+    ledger: &mut Ledger,
+    all_or_nothing: bool,
+) -> Result<ControlFlow<()>> {
+    let session = turns.first().map_or(0, |turn| turn.session);
+    for turn in turns {
+        let mut run = Run { ledger, turn: *turn, all_or_nothing, stopped: false };
+        round::run(source, context, databases, &mut run)?;
+        if run.stopped {
+            databases.end(session, End::Rollback)?;
+            ledger.roll_back();
+            return Ok(ControlFlow::Break(()));
+        }
+    }
+    databases.end(session, End::Commit)?;
+    ledger.commit();
+    Ok(ControlFlow::Continue(()))
 }
 
-/// Runs the steps of one database. `unmade` collects the access controls whose role could not be made.
-fn transaction(
-    session: &mut Session,
-    at: usize,
-    parts: &BTreeSet<(Phase, usize)>,
-    unmade: &mut BTreeSet<usize>,
-    drafts: &mut [Draft],
-) -> Result<()> {
-    session.execute("BEGIN")?;
-    session.execute(&format!("SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'"))?;
-    let mut done: BTreeMap<usize, u32> = BTreeMap::new();
-    for (phase, of) in parts {
-        let Some(draft) = drafts.get_mut(*of).filter(|draft| !draft.failed) else { continue };
+/// The round that only looks.
+struct Look<'a>(&'a mut Ledger);
+
+impl Visitor for Look<'_> {
+    fn wants(&self, _at: usize) -> bool {
+        true
+    }
+
+    fn take(&mut self, _databases: &mut Databases, at: usize, draft: Draft) -> Result<ControlFlow<()>> {
+        self.0.enter(at, draft);
+        Ok(ControlFlow::Continue(()))
+    }
+}
+
+/// A round that carries out the steps of one turn.
+struct Run<'a> {
+    ledger: &'a mut Ledger,
+    turn: Turn,
+    all_or_nothing: bool,
+    stopped: bool,
+}
+
+impl Visitor for Run<'_> {
+    fn wants(&self, at: usize) -> bool {
+        self.ledger.is_pending(at, self.turn)
+    }
+
+    fn take(&mut self, databases: &mut Databases, at: usize, draft: Draft) -> Result<ControlFlow<()>> {
+        let Turn { session, phase } = self.turn;
         let steps: Vec<Step> =
-            draft.steps.iter().filter(|step| step.phase == *phase && step.session == at).cloned().collect();
-        session.execute("SAVEPOINT access_control")?;
-        if let Some(count) = attempt(session, &steps, unmade, draft)? {
-            *done.entry(*of).or_default() += count;
-        } else {
-            session.execute("ROLLBACK TO SAVEPOINT access_control")?;
-            draft.failed = true;
-            if *phase == Phase::Identity {
-                unmade.insert(*of);
+            draft.steps.into_iter().filter(|step| step.phase == phase && step.session == session).collect();
+        if steps.is_empty() {
+            return Ok(ControlFlow::Continue(()));
+        }
+        let session = databases.session(session)?;
+        if self.all_or_nothing {
+            if !self.attempt(session, at, &steps)? {
+                self.stopped = true;
+                return Ok(ControlFlow::Break(()));
             }
-            undone(draft, *phase);
+            return Ok(ControlFlow::Continue(()));
+        }
+        session.execute("SAVEPOINT access_control")?;
+        if !self.attempt(session, at, &steps)? {
+            session.execute("ROLLBACK TO SAVEPOINT access_control")?;
         }
         session.execute("RELEASE SAVEPOINT access_control")?;
+        Ok(ControlFlow::Continue(()))
     }
-    session.execute("COMMIT")?;
-    for (of, count) in done {
-        if let Some(draft) = drafts.get_mut(of) {
-            draft.done += count;
-        }
-    }
-    Ok(())
 }
 
-/// Runs the steps of one access control. None: one did not succeed, and the draft says why.
-fn attempt(
-    session: &mut Session,
-    steps: &[Step],
-    unmade: &BTreeSet<usize>,
-    draft: &mut Draft,
-) -> Result<Option<u32>> {
-    let mut count = 0;
-    for step in steps {
-        if step.needs.is_some_and(|maker| unmade.contains(&maker)) {
-            draft.errors.push(format!("{}: the role to be a member could not be made", step.summary));
-            continue;
-        }
-        for statement in &step.statements {
-            if let Err(failure) = session.execute(statement) {
-                if failure.is_broken() {
-                    return Err(failure.into());
-                }
-                draft.errors.push(format!("{}: {failure}", step.summary));
-                return Ok(None);
+impl Run<'_> {
+    /// Runs the steps of one access control. False: one did not succeed, and the ledger says why.
+    fn attempt(&mut self, session: &mut Session, at: usize, steps: &[Step]) -> Result<bool> {
+        let mut count = 0;
+        for step in steps {
+            if step.needs.is_some_and(|maker| self.ledger.is_unmade(maker)) {
+                let message = format!("{}: the role to be a member could not be made", step.summary);
+                self.ledger.error(at, message);
+                continue;
             }
+            for statement in &step.statements {
+                if let Err(failure) = session.execute(statement) {
+                    if failure.is_broken() {
+                        return Err(failure.into());
+                    }
+                    self.ledger.error(at, format!("{}: {}", step.summary, explained(&failure)));
+                    self.ledger.fail(at, self.turn);
+                    return Ok(false);
+                }
+            }
+            count += 1;
         }
-        count += 1;
+        self.ledger.carried_out(at, self.turn, count);
+        Ok(true)
     }
-    Ok(Some(count))
 }
 
-/// What did not come about has no name in the target.
-fn undone(draft: &mut Draft, phase: Phase) {
-    let never_made = match draft.control_type {
-        crate::metadata::ROLE => phase == Phase::Identity,
-        _ => phase == Phase::Grant,
-    };
-    if never_made && draft.change == Change::Create {
-        draft.actual_name.clear();
-        draft.external_id = None;
+/// The server's message, and where it says too little, what to do.
+fn explained(failure: &Failure) -> String {
+    if failure.is(&SqlState::OUT_OF_MEMORY) {
+        format!(
+            "{failure}: each role that is made or changed in one transaction needs a lock, so the server's \
+             max_locks_per_transaction must be larger"
+        )
+    } else {
+        failure.to_string()
     }
 }

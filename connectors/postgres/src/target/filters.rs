@@ -2,84 +2,53 @@
 //!
 //! The server gives a condition back in words of its own, so whether a policy is the desired one is told by the digest
 //! in its mark, and by everything else that the catalogue says about it. A policy that is not is dropped and made
-//! again, in one step. Row security is switched on with the first filter of a table, and off when the last policy of the table was
-//! Raito's and goes: a table with row security and no policy shows nothing to anybody but its owner.
+//! again, in one step. Row security is switched on with the first filter of a table, and off when the last policy of
+//! the table was Raito's and goes: a table with row security and no policy shows nothing to anybody but its owner.
+//!
+//! In another database than the first one, a policy cannot change in the same transaction as memberships. There the new
+//! one is made beside the old one, which goes last, so that nobody is without rows in between.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use raito_connector::naming::NameGenerator;
-use raito_connector::{Action, ApplyOptions, Change, DesiredAccessControl, Result};
+use raito_connector::{Change, DesiredAccessControl, Result};
 
 use super::condition;
+use super::databases::Databases;
 use super::members::{self, Members};
-use super::naming;
+use super::naming::{self, Request};
 use super::object::Object;
 use super::planner::Context;
-use super::state::{Policy, State};
+use super::policies::{Policy, Secured, Table};
 use super::step::{Draft, Phase, Step, item};
+use super::survey::{self, Entry, Shape};
 use crate::names;
 use crate::ownership_mark::{Mark, digest};
 use crate::quote::{check_new_name, identifier, literal, qualified};
 use crate::read::policy_id;
 use crate::vocabulary::Kind;
 
-/// A table, by its session, schema and name.
-type Table = (usize, String, String);
-
 /// What stands, and where each filter is to go.
 pub(super) struct Filters {
-    /// Filters by their position among the desired access controls.
+    /// Filters by their position.
     filters: BTreeMap<usize, Filter>,
-    /// Whether row security is on, and the number of policies.
-    tables: HashMap<Table, (bool, i64)>,
+    tables: HashMap<Table, Secured>,
+    /// For each table the filter that switches row security on.
+    first: HashMap<Table, usize>,
+    /// For each table where no policy then remains the filter that leaves it last.
+    last: HashMap<Table, usize>,
 }
 
 struct Filter {
     standing: Vec<Policy>,
     target: Result<Table, String>,
+    /// Empty: it is to go.
     name: String,
+    warning: Option<String>,
 }
 
-/// Reads the policies and the tables of the filters.
-pub(super) fn read(
-    desired: &[DesiredAccessControl],
-    options: &ApplyOptions,
-    state: &mut State,
-) -> Result<Filters> {
-    let mut read = Filters { filters: BTreeMap::new(), tables: HashMap::new() };
-    if !desired.iter().any(|control| control.action == Action::Filtered) {
-        return Ok(read);
-    }
-    let mut policies: HashMap<String, Vec<Policy>> = HashMap::new();
-    for policy in state.policies()? {
-        policies.entry(policy.mark.id.clone()).or_default().push(policy);
-    }
-    let mut generator = NameGenerator::new(naming::constraints(), options.prefix.as_str())?;
-    for (at, control) in desired.iter().enumerate().filter(|(_, control)| control.action == Action::Filtered)
-    {
-        let standing = policies.remove(&control.id).unwrap_or_default();
-        let target = table_of(control, state);
-        for table in target.iter().cloned().chain(standing.iter().map(table)) {
-            if let Some(row_security) = state.row_security(table.0, &table.1, &table.2)? {
-                read.tables.insert(table, row_security);
-            }
-        }
-        let actual = standing.first().map(|policy| policy.name.as_str());
-        let name = if control.delete {
-            String::new()
-        } else {
-            generator.generate(&control.naming_hint, &control.name, actual)
-        };
-        read.filters.insert(at, Filter { standing, target, name });
-    }
-    Ok(read)
-}
-
-fn table(policy: &Policy) -> Table {
-    (policy.session, policy.schema.clone(), policy.table.clone())
-}
-
-fn table_of(control: &DesiredAccessControl, state: &State) -> Result<Table, String> {
+/// The table that a filter is to be on.
+pub(super) fn table_of(control: &DesiredAccessControl, databases: &Databases) -> Result<Table, String> {
     let [what] = control.what.as_slice() else {
         return Err(format!("a filter must be on one table, not on {} objects", control.what.len()));
     };
@@ -93,13 +62,131 @@ fn table_of(control: &DesiredAccessControl, state: &State) -> Result<Table, Stri
     let parsed =
         Object::parse(Kind::Table, name).ok_or(format!("{name:?} is not the full name of a table"))?;
     let (database, object) = parsed;
-    let session = state
+    let session = databases
         .session_of(&database)
         .ok_or(format!("{name}: the target does not cover the database {database:?} (pg-databases)"))?;
-    if state.covers_schema(session, &object.schema) {
+    if databases.covers_schema(session, &object.schema) {
         Ok((session, object.schema, object.name))
     } else {
         Err(format!("there is no table {name} that the target covers"))
+    }
+}
+
+impl Filters {
+    /// Reads the tables of the filters and finds the name of each. `policies` are those that stand, by id.
+    pub(super) fn read(
+        entries: &[Entry],
+        requests: &[Request],
+        mut targets: BTreeMap<usize, Result<Table, String>>,
+        mut policies: BTreeMap<String, Vec<Policy>>,
+        prefix: &str,
+        databases: &mut Databases,
+    ) -> Result<Self> {
+        let mut read = Filters {
+            filters: BTreeMap::new(),
+            tables: HashMap::new(),
+            first: HashMap::new(),
+            last: HashMap::new(),
+        };
+        let order: Vec<(usize, &Entry)> = survey::by_id(entries)
+            .into_iter()
+            .filter_map(|at| Some((at, entries.get(at)?)))
+            .filter(|(_, entry)| entry.shape == Shape::Filter)
+            .collect();
+        let mut generator = NameGenerator::new(naming::constraints(), prefix)?;
+        for (at, entry) in &order {
+            let standing = policies.remove(&entry.id).unwrap_or_default();
+            let target = targets.remove(at).unwrap_or_else(|| Err("the filter has no table".into()));
+            let filter = Filter { standing, target, name: String::new(), warning: None };
+            read.filters.insert(*at, filter);
+        }
+        let tables = read.filters.values().flat_map(Filter::tables).cloned().collect();
+        read.tables = databases.secured(&tables)?;
+
+        // Names on a table that are not free: those of others' policies, and of ours that stay.
+        let mut taken: HashSet<(Table, String)> = HashSet::new();
+        for (table, secured) in &read.tables {
+            taken.extend(secured.policies.iter().map(|name| (table.clone(), name.clone())));
+        }
+        for (at, entry) in &order {
+            let Some(filter) = read.filters.get_mut(at).filter(|_| !entry.delete) else { continue };
+            let hint = requests.get(*at).map_or("", |request| request.naming_hint.as_str());
+            let own: Vec<(Table, String)> =
+                filter.standing.iter().map(|policy| (policy.table.clone(), policy.name.clone())).collect();
+            let is_free = |name: &str| match &filter.target {
+                Ok(table) => {
+                    let place = (table.clone(), name.to_owned());
+                    own.contains(&place) || !taken.contains(&place)
+                }
+                Err(_) => true,
+            };
+            let actual = filter.standing.first().map(|policy| policy.name.as_str());
+            let first = generator.generate(hint, &entry.name, actual);
+            let mut name = first.clone();
+            for _ in 0..=taken.len() {
+                if is_free(&name) {
+                    break;
+                }
+                name = generator.generate(hint, &entry.name, None);
+            }
+            if name != first {
+                filter.warning =
+                    Some(format!("the name {first:?} is taken by another policy: this one is {name:?}"));
+            }
+            if let Ok(table) = &filter.target {
+                taken.insert((table.clone(), name.clone()));
+            }
+            filter.name = name;
+        }
+        read.find_switches();
+        Ok(read)
+    }
+
+    /// Finds who switches row security on and off.
+    fn find_switches(&mut self) {
+        let mut leaving: HashMap<Table, usize> = HashMap::new();
+        for (at, filter) in &self.filters {
+            for policy in &filter.standing {
+                *leaving.entry(policy.table.clone()).or_default() += 1;
+                self.last.insert(policy.table.clone(), *at);
+            }
+            if let (false, Ok(table)) = (filter.name.is_empty(), &filter.target) {
+                self.first.entry(table.clone()).or_insert(*at);
+            }
+        }
+        let Filters { tables, first, last, .. } = self;
+        last.retain(|table, _| {
+            let all = tables.get(table).map_or(usize::MAX, |secured| secured.policies.len());
+            !first.contains_key(table) && leaving.get(table).is_some_and(|leaving| *leaving >= all)
+        });
+    }
+
+    /// The name and the external id of a filter: as it stands, and as it is going to be.
+    pub(super) fn identities(&self, at: usize, databases: &[String]) -> [Option<(String, String)>; 2] {
+        let Some(filter) = self.filters.get(&at) else { return [None, None] };
+        let identity = |table: &Table, name: &str| {
+            let database = databases.get(table.0).map_or("", String::as_str);
+            (name.to_owned(), policy_id(database, &table.1, &table.2, name))
+        };
+        let standing = filter.standing.first().map(|policy| identity(&policy.table, &policy.name));
+        let wanted = filter.target.as_ref().ok().filter(|_| !filter.name.is_empty());
+        [standing, wanted.map(|table| identity(table, &filter.name))]
+    }
+}
+
+impl Filter {
+    /// A name for the new policy while the old one stands: the digest makes one that fits. A run that was cut short may
+    /// have left one.
+    fn name_beside(&self, id: &str) -> String {
+        let mut name = format!("raito_{}", digest(id));
+        while self.standing.iter().any(|policy| policy.name == name) {
+            name.push('_');
+        }
+        name
+    }
+
+    fn tables(&self) -> impl Iterator<Item = &Table> {
+        self.target.iter().chain(self.standing.iter().map(|policy| &policy.table))
     }
 }
 
@@ -112,28 +199,28 @@ pub(super) fn plan(
     draft: &mut Draft,
 ) {
     let Some(filter) = filters.filters.get(&at) else { return };
-    if let Some(policy) = filter.standing.first() {
-        draft.actual_name.clone_from(&policy.name);
-        draft.external_id = Some(id_of(policy, context));
+    let [standing, wanted] = filters.identities(at, &context.databases);
+    if let Some((name, _)) = standing {
+        draft.actual_name = name;
     }
     if control.delete {
-        plan_removal(at, control, filter, filters, context, draft);
-        return;
+        return plan_removal(at, control, filter, filters, context, draft);
     }
     if control.locks.what && !filter.standing.is_empty() {
         return;
     }
     let checked = filter.target.clone().and_then(|table| {
-        let row_security = filters.tables.get(&table).copied();
-        let name = names::path([context.database(table.0), &table.1, &table.2]);
-        let (enabled, _) = row_security.ok_or(format!("there is no table {name} that the target covers"))?;
+        let secured = filters.tables.get(&table);
+        let name = table_name(&table, context);
+        let secured = secured.ok_or(format!("there is no table {name} that the target covers"))?;
         check_new_name(&filter.name).map_err(|problem| problem.about(&filter.name))?;
-        Ok((table, enabled, condition::of(control)?))
+        Ok((table, secured, condition::of(control)?))
     });
-    let (table, enabled, condition) = match checked {
+    let (table, secured, condition) = match checked {
         Ok(checked) => checked,
         Err(error) => return draft.errors.push(error),
     };
+    draft.warnings.extend(filter.warning.clone());
     let members = match filter.standing.first() {
         Some(policy) if control.locks.who => {
             let names = policy.roles.iter().flatten();
@@ -152,10 +239,8 @@ pub(super) fn plan(
         (names.iter().map(|name| identifier(name)).collect::<Vec<_>>().join(", "), condition)
     };
     let definition = format!("ON {on} AS PERMISSIVE FOR SELECT TO {to} USING ({condition})");
-    let mark = Mark { id: control.id.clone(), digest: Some(digest(&definition)) };
-    let policy = identifier(&filter.name);
-    let table_name = names::path([context.database(table.0), &table.1, &table.2]);
-
+    let mark =
+        Mark { prefix: context.prefix.to_owned(), id: control.id.clone(), digest: Some(digest(&definition)) };
     let roles: BTreeSet<Option<String>> = if names.is_empty() {
         BTreeSet::from([None])
     } else {
@@ -170,42 +255,65 @@ pub(super) fn plan(
         standing.as_made
             && standing.mark == mark
             && standing.name == filter.name
-            && self::table(standing) == table
+            && standing.table == table
             && now == roles
     };
     let (right, wrong): (Vec<&Policy>, Vec<&Policy>) = filter.standing.iter().partition(|one| is_right(one));
-    for standing in &wrong {
-        drop_policy(standing, context, draft);
-    }
+    let full_name = table_name(&table, context);
     if right.is_empty() {
-        draft.change = if filter.standing.is_empty() { Change::Create } else { Change::Update };
-        let step = Step::new(
-            Phase::Grant,
+        draft.change = if wrong.is_empty() { Change::Create } else { Change::Update };
+        let beside = table.0 != 0 && wrong.iter().any(|one| one.table == table && one.name == filter.name);
+        let first_name = if beside { filter.name_beside(&control.id) } else { filter.name.clone() };
+        let policy = identifier(&first_name);
+        let phase = if table.0 == 0 { Phase::Settle } else { Phase::Grant };
+        let mut make = Step::new(
+            phase,
             table.0,
-            format!("create policy {} on {table_name}", filter.name),
+            format!("create policy {first_name} on {full_name}"),
             format!("CREATE POLICY {policy} {definition}"),
         );
-        let comment = format!("COMMENT ON POLICY {policy} ON {on} IS {}", literal(&mark.comment()));
-        let statements = step.statements.into_iter().chain([comment]).collect();
-        let needs = members.roles.values().flatten().next().copied();
-        draft.steps.push(Step { statements, needs, ..step });
+        make.statements.push(format!("COMMENT ON POLICY {policy} ON {on} IS {}", literal(&mark.comment())));
+        make.needs = members.roles.values().flatten().next().copied();
+        let rename = beside.then(|| {
+            Step::new(
+                Phase::Settle,
+                table.0,
+                format!("rename policy {first_name} on {full_name} to {}", filter.name),
+                format!("ALTER POLICY {policy} ON {on} RENAME TO {}", identifier(&filter.name)),
+            )
+        });
+        // In the first database all of it is one phase: the old policy goes in the step that makes the new one.
+        let drops = wrong.iter().map(|policy| drop_policy(policy, Phase::Settle, context, draft));
+        let mut steps: Vec<Step> = drops.collect();
+        steps.push(make);
+        steps.extend(rename);
+        draft.steps.extend(steps);
         draft.added_who.users = members.users.into_iter().collect();
         draft.added_who.access_controls = members.roles.into_keys().collect();
-        draft.added_what.push(item(table_name.clone(), Kind::Table.name(), Vec::new()));
+        draft.added_what.push(item(full_name.clone(), Kind::Table.name(), Vec::new()));
+    } else {
+        for policy in &wrong {
+            let step = drop_policy(policy, Phase::Settle, context, draft);
+            draft.steps.push(step);
+        }
     }
-    if !enabled && filters.is_first_on(at, &table) {
+    if !secured.enabled && filters.first.get(&table) == Some(&at) {
         let mut step = Step::new(
-            Phase::Grant,
+            Phase::Settle,
             table.0,
-            format!("switch row security on for {table_name}"),
+            format!("switch row security on for {full_name}"),
             format!("ALTER TABLE {on} ENABLE ROW LEVEL SECURITY"),
         );
         // From here on, whoever no policy is for sees nothing.
         step.destructive = true;
         draft.steps.push(step);
     }
-    draft.actual_name.clone_from(&filter.name);
-    draft.external_id = Some(policy_id(context.database(table.0), &table.1, &table.2, &filter.name));
+    if let (false, Some(first)) = (draft.steps.is_empty(), filter.standing.first()) {
+        draft.changed_in_target = Some(first.mark.digest == mark.digest);
+    }
+    if let Some((name, _)) = wanted {
+        draft.actual_name = name;
+    }
 }
 
 fn plan_removal(
@@ -222,69 +330,44 @@ fn plan_removal(
         }
         return;
     }
+    let mut left = BTreeSet::new();
     for policy in &filter.standing {
-        drop_policy(policy, context, draft);
+        let step = drop_policy(policy, Phase::Revoke, context, draft);
+        draft.steps.push(step);
         draft.change = Change::Delete;
-        let table = table(policy);
-        if filters.is_last_to_leave(at, &table) {
-            let name = names::path([context.database(table.0), &table.1, &table.2]);
+        draft.changed_in_target = Some(false);
+        if filters.last.get(&policy.table) == Some(&at) && left.insert(&policy.table) {
+            let name = table_name(&policy.table, context);
             draft.steps.push(Step::new(
-                Phase::Grant,
-                table.0,
+                Phase::Settle,
+                policy.table.0,
                 format!("switch row security off for {name}"),
-                format!("ALTER TABLE {} DISABLE ROW LEVEL SECURITY", qualified(&table.1, &table.2)),
+                format!(
+                    "ALTER TABLE {} DISABLE ROW LEVEL SECURITY",
+                    qualified(&policy.table.1, &policy.table.2)
+                ),
             ));
             draft.warnings.push(format!("{name} has no other policy: it shows all rows again"));
         }
     }
 }
 
-fn drop_policy(policy: &Policy, context: &Context<'_>, draft: &mut Draft) {
-    let table_name = names::path([context.database(policy.session), &policy.schema, &policy.table]);
-    draft.steps.push(
-        Step::new(
-            Phase::Revoke,
-            policy.session,
-            format!("drop policy {} on {table_name}", policy.name),
-            format!(
-                "DROP POLICY {} ON {}",
-                identifier(&policy.name),
-                qualified(&policy.schema, &policy.table)
-            ),
-        )
-        .destructive(),
-    );
-    draft.removed_what.push(item(table_name, Kind::Table.name(), Vec::new()));
+fn drop_policy(policy: &Policy, phase: Phase, context: &Context<'_>, draft: &mut Draft) -> Step {
+    let full_name = table_name(&policy.table, context);
+    draft.removed_what.push(item(full_name.clone(), Kind::Table.name(), Vec::new()));
+    Step::new(
+        phase,
+        policy.table.0,
+        format!("drop policy {} on {full_name}", policy.name),
+        format!(
+            "DROP POLICY {} ON {}",
+            identifier(&policy.name),
+            qualified(&policy.table.1, &policy.table.2)
+        ),
+    )
+    .destructive()
 }
 
-fn id_of(policy: &Policy, context: &Context<'_>) -> String {
-    policy_id(context.database(policy.session), &policy.schema, &policy.table, &policy.name)
-}
-
-impl Filters {
-    /// Whether a filter is the first that goes to a table: the one that switches row security on.
-    fn is_first_on(&self, at: usize, table: &Table) -> bool {
-        let first = self.filters.iter().find(|(_, filter)| {
-            !filter.name.is_empty() && filter.target.as_ref().is_ok_and(|target| target == table)
-        });
-        first.is_some_and(|(first, _)| *first == at)
-    }
-
-    /// Whether a filter is the last to leave a table where no policy then remains.
-    fn is_last_to_leave(&self, at: usize, table: &Table) -> bool {
-        let mut leaving = 0;
-        let mut last = None;
-        for (position, filter) in &self.filters {
-            let stays = !filter.name.is_empty() && filter.target.as_ref().is_ok_and(|target| target == table);
-            if stays {
-                return false;
-            }
-            let here = filter.standing.iter().filter(|policy| self::table(policy) == *table).count();
-            if here > 0 {
-                leaving += i64::try_from(here).unwrap_or(i64::MAX);
-                last = Some(*position);
-            }
-        }
-        last == Some(at) && self.tables.get(table).is_some_and(|(_, policies)| *policies <= leaving)
-    }
+fn table_name((session, schema, table): &Table, context: &Context<'_>) -> String {
+    names::path([context.database(*session), schema, table])
 }

@@ -1,4 +1,7 @@
 //! Who is a member of a role: the difference between what stands and what is desired.
+//!
+//! All memberships are taken before any is given, in one transaction: where two roles change sides, the server would
+//! refuse the circle, and nobody sees the moment in between.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -102,7 +105,7 @@ pub(super) fn plan(
             continue;
         }
         let statement = format!("GRANT {} TO {}", identifier(name), identifier(&member));
-        let step = Step::new(Phase::Grant, 0, format!("grant {name} to {member}"), statement);
+        let step = Step::new(Phase::Settle, 0, format!("grant {name} to {member}"), statement);
         draft.steps.push(Step { needs: maker, ..step });
         let added = &mut draft.added_who;
         if is_user { &mut added.users } else { &mut added.access_controls }.push(member);

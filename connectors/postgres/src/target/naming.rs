@@ -2,103 +2,118 @@
 //!
 //! A role belongs to an access control by its mark; else by the external id or the actual name under which the access
 //! control was reported, which is how a role that somebody made by hand becomes Raito's. A role that neither leads to
-//! is never touched: a new one gets another name.
+//! is never touched: a new one gets another name. Nor is one with the mark of another owner.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, HashSet};
 
+use raito_connector::Result;
 use raito_connector::naming::{NameConstraints, NameGenerator};
-use raito_connector::{DesiredAccessControl, Result};
 
+use super::survey::{self, Entry, Shape};
 use crate::cluster::{Cluster, Role};
-use crate::ownership_mark::Mark;
+use crate::ownership_mark::{self, Mark};
 use crate::quote;
 use crate::settings::Settings;
 
 /// The role of an access control.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Naming {
+pub(super) struct Naming {
     /// Its name in the target now.
-    pub(crate) current: Option<String>,
-    /// Its name when the plan has been carried out.
-    pub(crate) name: String,
+    pub(super) current: Option<String>,
+    /// Its name when the plan has been carried out; empty: it has none.
+    pub(super) name: String,
     /// Why the access control cannot have a role.
-    pub(crate) error: Option<String>,
+    pub(super) error: Option<String>,
+    /// What is to be known about the name.
+    pub(super) warning: Option<String>,
+}
+
+/// What a name is found by, beside the id and the display name.
+pub(super) struct Request {
+    pub(super) naming_hint: String,
+    pub(super) external_id: Option<String>,
+    pub(super) actual_name: Option<String>,
 }
 
 /// What names PostgreSQL's roles and policies get.
-pub(crate) fn constraints() -> NameConstraints {
+pub(super) fn constraints() -> NameConstraints {
     NameConstraints { upper_case: false, lower_case: true, numbers: true, special: vec!['_'], max_length: 63 }
 }
 
 /// The beginning of all names that are made with a prefix.
-pub(crate) fn translated_prefix(prefix: &str) -> String {
+fn translated_prefix(prefix: &str) -> String {
     let mut with_end = constraints().translate(&format!("{prefix}x"));
     with_end.pop();
     with_end
 }
 
-/// Roles with Raito's mark, by the id in it.
-pub(crate) fn marked(cluster: &Cluster) -> BTreeMap<String, &Role> {
-    let mark = |role: &Role| Some(Mark::parse(role.comment.as_deref()?)?.id);
-    cluster.roles.values().filter(|role| !role.login).filter_map(|role| Some((mark(role)?, role))).collect()
+/// Roles whose mark carries a prefix, by the id in it.
+pub(super) fn marked<'a>(cluster: &'a Cluster, prefix: &str) -> BTreeMap<String, &'a Role> {
+    let id = |role: &Role| Some(mark(role)?).filter(|mark| mark.prefix == prefix).map(|mark| mark.id);
+    cluster.roles.values().filter(|role| !role.login).filter_map(|role| Some((id(role)?, role))).collect()
 }
 
-/// Finds or makes the name of each role, in the order of `desired`, which is ascending by id.
-pub(crate) fn assign(
-    desired: &[&DesiredAccessControl],
+fn mark(role: &Role) -> Option<Mark> {
+    role.comment.as_deref().and_then(Mark::parse)
+}
+
+/// Finds or makes the name of each role.
+pub(super) fn assign(
+    entries: &mut [Entry],
+    requests: &[Request],
     cluster: &Cluster,
     settings: &Settings,
     prefix: &str,
-) -> Result<Vec<Naming>> {
-    let marked = marked(cluster);
-    let ids: HashSet<&str> = desired.iter().map(|control| control.id.as_str()).collect();
-    let mut claimed = BTreeSet::new();
-    let mut namings: Vec<Naming> = desired
-        .iter()
-        .map(|control| {
-            let mut naming = Naming::default();
-            match current(control, cluster, settings, &marked, &ids) {
-                Ok(Some(role)) if !claimed.insert(role.to_owned()) => {
-                    naming.error = Some(format!("the role {role:?} belongs to another access control too"));
-                }
-                Ok(role) => naming.current = role.map(str::to_owned),
-                Err(error) => naming.error = Some(error),
-            }
-            naming
-        })
-        .collect();
+) -> Result<()> {
+    let order = survey::by_id(entries);
+    find(entries, requests, &order, cluster, settings, prefix);
 
+    let beginning = translated_prefix(prefix);
     let mut generator = NameGenerator::new(constraints(), prefix)?;
     let mut taken: HashSet<String> = HashSet::new();
+    let limit = cluster.roles.len() + entries.len();
     // Names that stand in the target come first: a new role does not push another one out of its name.
     for existing in [true, false] {
-        for (control, naming) in desired.iter().zip(&mut namings) {
-            if naming.current.is_some() != existing || naming.error.is_some() {
+        for at in &order {
+            let (Some(entry), Some(request)) = (entries.get_mut(*at), requests.get(*at)) else { continue };
+            let Entry { name: display_name, shape, delete, naming, .. } = entry;
+            if *shape != Shape::Role || naming.current.is_some() != existing || naming.error.is_some() {
                 continue;
             }
-            if control.delete {
-                naming.name = naming.current.clone().unwrap_or_default();
+            let current = naming.current.as_deref();
+            // A role that was taken over keeps the name that people know it by.
+            let keeps = current.filter(|name| *delete || !prefix.is_empty() && !name.starts_with(&beginning));
+            if let Some(name) = keeps {
+                naming.name = name.to_owned();
+                continue;
+            }
+            if *delete {
                 continue;
             }
             let free = |name: &str| {
-                naming.current.as_deref() == Some(name)
-                    || !cluster.roles.contains_key(name) && !taken.contains(name)
+                current == Some(name) || !cluster.roles.contains_key(name) && !taken.contains(name)
             };
-            let mut name = generator.generate(&control.naming_hint, &control.name, naming.current.as_deref());
+            let first = generator.generate(&request.naming_hint, display_name, current);
+            let mut name = first.clone();
             // One role more than there are names in the way leaves a free one.
-            for _ in 0..=cluster.roles.len() + desired.len() {
+            for _ in 0..=limit {
                 if free(&name) {
                     break;
                 }
-                name = generator.generate(&control.naming_hint, &control.name, None);
+                name = generator.generate(&request.naming_hint, display_name, None);
             }
-            let checked = if naming.current.as_deref() == Some(name.as_str()) {
+            let checked = if current == Some(name.as_str()) {
                 quote::check_name(&name)
             } else {
                 quote::check_new_name(&name)
             };
             match checked {
                 Ok(()) => {
+                    if name != first {
+                        naming.warning = Some(format!(
+                            "the name {first:?} is taken by another role: this one is {name:?}"
+                        ));
+                    }
                     taken.insert(name.clone());
                     naming.name = name;
                 }
@@ -106,37 +121,61 @@ pub(crate) fn assign(
             }
         }
     }
-    Ok(namings)
+    Ok(())
 }
 
-fn current<'a>(
-    control: &DesiredAccessControl,
-    cluster: &'a Cluster,
+/// Finds the role of each access control, where it stands.
+fn find(
+    entries: &mut [Entry],
+    requests: &[Request],
+    order: &[usize],
+    cluster: &Cluster,
     settings: &Settings,
-    marked: &BTreeMap<String, &'a Role>,
-    ids: &HashSet<&str>,
-) -> Result<Option<&'a str>, String> {
-    let by_external_id = || control.external_id.as_deref()?.strip_prefix("role:");
-    let role = marked.get(&control.id).copied().or_else(|| {
-        let name = by_external_id().or(control.actual_name.as_deref())?;
-        cluster.roles.get(name)
-    });
-    let Some(role) = role else { return Ok(None) };
-    let refused = |why: &str| Err(format!("the role {:?} {why}", role.name));
-    let mark = role.comment.as_deref().and_then(Mark::parse);
-    if mark.is_some_and(|mark| mark.id != control.id && ids.contains(mark.id.as_str())) {
-        // It was reported for this access control once, and has become another one's since.
-        return Ok(None);
+    prefix: &str,
+) {
+    let marked = marked(cluster, prefix);
+    let ids: HashSet<String> = entries.iter().map(|entry| entry.id.clone()).collect();
+    let mut claimed = HashSet::new();
+    for at in order {
+        let (Some(entry), Some(request)) = (entries.get_mut(*at), requests.get(*at)) else { continue };
+        if entry.shape != Shape::Role {
+            continue;
+        }
+        let by_external_id = || request.external_id.as_deref()?.strip_prefix("role:");
+        let role = marked.get(&entry.id).copied().or_else(|| {
+            let name = by_external_id().or(request.actual_name.as_deref())?;
+            cluster.roles.get(name)
+        });
+        let Some(role) = role else { continue };
+        let mark = mark(role);
+        if let Some(other) = mark.as_ref().filter(|mark| mark.prefix != prefix) {
+            let owner = ownership_mark::owner(&other.prefix);
+            entry.naming.error = Some(format!("the role {:?} belongs to {owner}", role.name));
+        } else if mark.is_some_and(|mark| mark.id != entry.id && ids.contains(&mark.id)) {
+            // It was reported for this access control once, and has become another one's since.
+        } else if let Some(refusal) = refusal(role, settings) {
+            entry.naming.error = Some(refusal);
+        } else if claimed.insert(role.name.as_str()) {
+            entry.naming.current = Some(role.name.clone());
+        } else {
+            entry.naming.error =
+                Some(format!("the role {:?} belongs to another access control too", role.name));
+        }
     }
-    if role.login {
-        refused("can log in: it is a user")
+}
+
+/// Why a role cannot be an access control's.
+pub(super) fn refusal(role: &Role, settings: &Settings) -> Option<String> {
+    let why = if role.login {
+        "can log in: it is a user"
     } else if role.predefined() {
-        refused("belongs to the server")
+        "belongs to the server"
     } else if role.superuser {
-        refused("is a superuser")
+        "is a superuser"
     } else if !settings.covers_role(&role.name) {
-        refused("is one that the target leaves alone (pg-excluded-roles)")
+        "is one that the target leaves alone (pg-excluded-roles)"
     } else {
-        Ok(Some(&role.name))
-    }
+        return None;
+    };
+    Some(format!("the role {:?} {why}", role.name))
 }

@@ -8,18 +8,32 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use raito_connector::{DesiredAccessControl, Result};
 
+use super::databases::Databases;
 use super::object::Object;
 use super::planner::Context;
-use super::state::{Grants, State};
+use super::standing::Grants;
 use super::step::{Draft, Phase, Step, item};
 use crate::quote::identifier;
 use crate::vocabulary::{Kind, OWNERSHIP};
 
 /// Objects and the privileges that a role is to have on them.
-pub(super) type Wanted = BTreeMap<Object, BTreeSet<&'static str>>;
+pub(super) type Wanted = BTreeMap<Object, Want>;
 
-/// Reads the what-list of an access control, without looking whether the objects exist.
-pub(super) fn wanted(control: &DesiredAccessControl, state: &mut State, draft: &mut Draft) -> Result<Wanted> {
+/// What a role is to have on an object.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Want {
+    pub(super) words: BTreeSet<&'static str>,
+    /// Object id of the owner of the object; none: it has not been looked up.
+    pub(super) owner: Option<u32>,
+}
+
+/// Reads the what-list of an access control, without looking whether the objects exist. What is in databases that are
+/// not open is left out.
+pub(super) fn wanted(
+    control: &DesiredAccessControl,
+    databases: &mut Databases,
+    draft: &mut Draft,
+) -> Result<Wanted> {
     let mut wanted = Wanted::new();
     for what in &control.what {
         let (full_name, object_type) = (&what.object.full_name, &what.object.object_type);
@@ -35,12 +49,15 @@ pub(super) fn wanted(control: &DesiredAccessControl, state: &mut State, draft: &
             draft.errors.push(format!("{full_name:?} is not the full name of a {object_type}"));
             continue;
         };
-        let Some(session) = state.session_of(&database) else {
+        let Some(session) = databases.session_of(&database) else {
             draft.errors.push(format!(
                 "{full_name}: the target does not cover the database {database:?} (pg-databases)"
             ));
             continue;
         };
+        if !databases.is_open(session) {
+            continue;
+        }
         let object = Object { session, ..object };
         for permission in &what.permissions {
             // Ownership is no grant: it is reported with what a role has, and comes back from there.
@@ -48,18 +65,22 @@ pub(super) fn wanted(control: &DesiredAccessControl, state: &mut State, draft: &
                 continue;
             }
             if let Some(word) = kind.privilege(permission) {
-                wanted.entry(object.clone()).or_default().insert(word);
+                wanted.entry(object.clone()).or_default().words.insert(word);
                 continue;
             }
-            let below = match kind {
-                Kind::Database | Kind::Schema => state.below(&object, permission)?,
-                _ => Vec::new(),
-            };
-            if below.is_empty() && !known_below(kind, permission) {
+            if !known_below(kind, permission) {
                 draft.errors.push(format!("{full_name}: {permission:?} is no privilege on a {object_type}"));
+                continue;
             }
-            for (object, word) in below {
-                wanted.entry(object).or_default().insert(word);
+            if !matches!(kind, Kind::Database | Kind::Schema) {
+                continue;
+            }
+            for (object, owner) in databases.below(&object)?.iter() {
+                if let Some(word) = object.kind.privilege(permission) {
+                    let want = wanted.entry(object.clone()).or_default();
+                    want.words.insert(word);
+                    want.owner = Some(*owner);
+                }
             }
         }
     }
@@ -72,62 +93,73 @@ fn known_below(kind: Kind, permission: &str) -> bool {
     })
 }
 
+/// The objects that have to be looked up.
+pub(super) fn unknown(wanted: &Wanted) -> impl Iterator<Item = &Object> {
+    wanted.iter().filter(|(_, want)| want.owner.is_none()).map(|(object, _)| object)
+}
+
 /// Drops what does not exist or belongs to the role itself, and adds what the rest needs of databases and schemas.
+/// `role` is the object id of the role, where it stands.
 pub(super) fn complete(
     wanted: Wanted,
-    found: &HashMap<Object, String>,
-    current: Option<&str>,
+    found: &HashMap<Object, u32>,
+    role: Option<u32>,
     context: &Context<'_>,
     draft: &mut Draft,
 ) -> Wanted {
     let mut complete = Wanted::new();
-    for (object, words) in wanted {
+    for (object, want) in wanted {
         let full_name = object.full_name(context.database(object.session));
-        let Some(owner) = found.get(&object) else {
+        let Some(owner) = want.owner.or_else(|| found.get(&object).copied()) else {
             draft
                 .errors
                 .push(format!("there is no {} {full_name} that the target covers", object.kind.name()));
             continue;
         };
         if object.kind != Kind::Database {
-            complete.entry(object.database()).or_default().insert("CONNECT");
+            complete.entry(object.database()).or_default().words.insert("CONNECT");
         }
         if !matches!(object.kind, Kind::Database | Kind::Schema) {
-            complete.entry(object.in_schema()).or_default().insert("USAGE");
+            complete.entry(object.in_schema()).or_default().words.insert("USAGE");
         }
-        if Some(owner.as_str()) != current {
-            complete.entry(object).or_default().extend(words);
+        if Some(owner) != role {
+            complete.entry(object).or_default().words.extend(want.words);
         }
     }
     complete
 }
 
-/// Plans the grants of a role.
+/// Plans the grants of a role. What is wanted and stands is never revoked, with one exception: the server takes a
+/// privilege that is revoked on a table from all its columns, too. Those that stay are granted again in the same phase,
+/// so in the same transaction and savepoint.
 pub(super) fn plan(wanted: &Wanted, standing: &Grants, name: &str, context: &Context<'_>, draft: &mut Draft) {
     let role = identifier(name);
-    // A privilege that is revoked on a table goes from all its columns too.
-    let mut swept: BTreeMap<Object, BTreeSet<&str>> = BTreeMap::new();
+    let mut swept: HashMap<TableKey<'_>, BTreeSet<&str>> = HashMap::new();
     for (object, privileges) in standing {
         let keep = wanted.get(object);
-        let gone = privileges.iter().filter_map(|(word, grantors)| {
-            let word = object.kind.privilege(word)?;
-            (!keep.is_some_and(|keep| keep.contains(word))).then_some((word, grantors))
-        });
-        let gone: Vec<(&'static str, &BTreeSet<String>)> = gone.collect();
+        let gone: Vec<(&'static str, &BTreeSet<u32>)> = privileges
+            .iter()
+            .filter(|(word, _)| !keep.is_some_and(|keep| keep.words.contains(*word)))
+            .map(|(word, grantors)| (*word, grantors))
+            .collect();
         if gone.is_empty() {
             continue;
         }
         let words: Vec<&str> = gone.iter().map(|(word, _)| *word).collect();
         let (database, full_name) = context.place(object);
         let mut statements = vec![format!("REVOKE {} FROM {role}", object.clause(database, &words))];
-        let others: BTreeSet<&String> = gone.iter().flat_map(|(_, grantors)| grantors.iter()).collect();
-        for grantor in others.into_iter().filter(|grantor| **grantor != context.own_role) {
+        let others: BTreeSet<u32> = gone.iter().flat_map(|(_, grantors)| grantors.iter().copied()).collect();
+        for grantor in others {
+            let Some(grantor_name) = context.role_name(grantor).filter(|name| *name != context.own_role)
+            else {
+                continue;
+            };
             let granted: Vec<&str> = gone
                 .iter()
-                .filter(|(_, grantors)| grantors.contains(grantor))
+                .filter(|(_, grantors)| grantors.contains(&grantor))
                 .map(|(word, _)| *word)
                 .collect();
-            statements.push(format!("SET LOCAL ROLE {}", identifier(context.final_name(grantor))));
+            statements.push(format!("SET LOCAL ROLE {}", identifier(context.final_name(grantor_name))));
             statements.push(format!("REVOKE {} FROM {role}", object.clause(database, &granted)));
             statements.push("RESET ROLE".into());
         }
@@ -142,33 +174,43 @@ pub(super) fn plan(wanted: &Wanted, standing: &Grants, name: &str, context: &Con
         let removed = words.iter().map(|&word| word.to_owned()).collect();
         draft.removed_what.push(item(full_name, object.kind.name(), removed));
         if object.kind.is_relation() {
-            swept.insert(object.clone(), words.into_iter().collect());
+            swept.insert(table_of(object), words.into_iter().collect());
         }
     }
-    for (object, words) in wanted {
-        let stands = |word: &str| {
-            standing.get(object).is_some_and(|privileges| privileges.contains_key(word))
-                && !(object.kind == Kind::Column && is_swept(&swept, object, word))
-        };
-        let missing: Vec<&str> = words.iter().copied().filter(|word| !stands(word)).collect();
-        if missing.is_empty() {
-            continue;
+    for (object, want) in wanted {
+        let of_table = (object.kind == Kind::Column).then(|| swept.get(&table_of(object))).flatten();
+        let is_swept = |word: &str| of_table.is_some_and(|words| words.contains(word));
+        let stands = |word: &str| standing.get(object).is_some_and(|held| held.contains_key(word));
+        let (again, first): (Vec<&str>, Vec<&str>) = want
+            .words
+            .iter()
+            .copied()
+            .filter(|word| is_swept(word) || !stands(word))
+            .partition(|word| is_swept(word));
+        for (phase, words) in [(Phase::Grant, first), (Phase::Revoke, again)] {
+            if words.is_empty() {
+                continue;
+            }
+            let (database, full_name) = context.place(object);
+            draft.steps.push(Step::new(
+                phase,
+                object.session,
+                format!("grant {} on {full_name} to {name}", words.join(", ")),
+                format!("GRANT {} TO {role}", object.clause(database, &words)),
+            ));
+            let added: Vec<String> =
+                words.iter().filter(|word| !stands(word)).map(|&word| word.to_owned()).collect();
+            if !added.is_empty() {
+                draft.added_what.push(item(full_name, object.kind.name(), added));
+            }
         }
-        let (database, full_name) = context.place(object);
-        draft.steps.push(Step::new(
-            Phase::Grant,
-            object.session,
-            format!("grant {} on {full_name} to {name}", missing.join(", ")),
-            format!("GRANT {} TO {role}", object.clause(database, &missing)),
-        ));
-        let added = missing.iter().map(|&word| word.to_owned()).collect();
-        draft.added_what.push(item(full_name, object.kind.name(), added));
     }
 }
 
-fn is_swept(swept: &BTreeMap<Object, BTreeSet<&str>>, column: &Object, word: &str) -> bool {
-    swept.iter().any(|(table, words)| {
-        (table.session, &table.schema, &table.name) == (column.session, &column.schema, &column.name)
-            && words.contains(word)
-    })
+/// A table, by its session, schema and name.
+type TableKey<'a> = (usize, &'a str, &'a str);
+
+/// The table that an object is or belongs to.
+fn table_of(object: &Object) -> TableKey<'_> {
+    (object.session, &object.schema, &object.name)
 }

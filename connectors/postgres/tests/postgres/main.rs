@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a failed test should stop where it fails")]
 
 mod apply;
+mod desired;
 mod failures;
 mod reading;
 mod server;
