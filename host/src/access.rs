@@ -86,7 +86,7 @@ async fn make_all<'a>(
     for target in taking_part(settings, display)? {
         let plan = async {
             let loaded = LoadedTarget::load(settings, target, sandbox, display).await?;
-            TargetPlan::make(loaded, &access_file(settings, target), many).await
+            TargetPlan::make(loaded, &access_file(settings, target.access.file.as_ref()), many).await
         };
         plans.push(plan.await.map_err(|failure| failure.of(&target.name))?);
     }
@@ -113,9 +113,15 @@ fn taking_part<'a>(settings: &'a Settings, display: &Display) -> Result<Vec<&'a 
     Ok(targets)
 }
 
-/// Where the access file of a target is.
-fn access_file(settings: &Settings, target: &TargetSettings) -> PathBuf {
-    target.access.file.clone().unwrap_or_else(|| settings.base_dir.join(DEFAULT_FILE))
+/// Where an access file is: what was configured, or the default. As seen from the working folder, because that is how
+/// people write it.
+fn access_file(settings: &Settings, configured: Option<&PathBuf>) -> PathBuf {
+    let path = configured.cloned().unwrap_or_else(|| settings.base_dir.join(DEFAULT_FILE));
+    let here = std::env::current_dir().unwrap_or_default();
+    match path.strip_prefix(&here) {
+        Ok(relative) if !relative.as_os_str().is_empty() => relative.to_owned(),
+        _ => path,
+    }
 }
 
 fn first_error(plans: &[TargetPlan<'_>]) -> Option<Failure> {

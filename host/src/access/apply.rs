@@ -5,11 +5,13 @@
 //! compared once more, and must match.
 
 use std::io::Write;
+use std::path::Path;
 
 use serde::Serialize;
 
 use super::document::{self, ConnectorStamp, SavedTarget};
 use super::plan::{Compared, TargetPlan};
+use super::risk::counted;
 use super::{first_error, make_all, sandbox, show};
 use crate::backup::Backup;
 use crate::cli::{ApplyArgs, Format};
@@ -58,12 +60,14 @@ pub async fn apply(
     ask: impl FnOnce(&str) -> Answer,
 ) -> Result<(), Failure> {
     let sandbox = sandbox()?;
-    let saved = arguments.plan.as_deref().map(document::read).transpose()?;
+    let many = arguments.show.risk_people;
+    let saved = match &arguments.plan {
+        Some(path) => Some((path.as_path(), document::read(path)?)),
+        None => None,
+    };
     let plans = match &saved {
-        Some(saved) => {
-            load_saved(settings, &saved.targets, &sandbox, display, arguments.show.risk_people).await?
-        }
-        None => make_all(settings, &sandbox, display, arguments.show.risk_people).await?,
+        Some((path, saved)) => load_saved(settings, (path, &saved.targets), &sandbox, display, many).await?,
+        None => make_all(settings, &sandbox, display, many).await?,
     };
     if arguments.format == Format::Text {
         show(out, &plans, arguments.show.statements)?;
@@ -101,8 +105,10 @@ fn tell(out: &mut dyn Write, report: &Report) -> Result<(), Failure> {
         format!("{}: matches its access file, nothing was changed", report.target)
     } else {
         format!(
-            "{}: applied {} operations to {} access controls; the target matches its access file",
-            report.target, report.operations, report.changed
+            "{}: applied {} to {}; the target matches its access file",
+            report.target,
+            counted(report.operations, "operation", "operations"),
+            counted(report.changed, "access control", "access controls"),
         )
     };
     writeln!(out, "{text}")
@@ -112,7 +118,7 @@ fn tell(out: &mut dyn Write, report: &Report) -> Result<(), Failure> {
 /// Makes the plans again that were saved, and refuses where the outcome is another.
 async fn load_saved<'a>(
     settings: &'a Settings,
-    saved: &[SavedTarget],
+    (path, saved): (&Path, &[SavedTarget]),
     sandbox: &'a Sandbox,
     display: &'a Display,
     many: u64,
@@ -128,7 +134,7 @@ async fn load_saved<'a>(
         })?;
         let target = found.settings.as_ref().map_err(|errors| named(Failure::from(errors.clone())))?;
         let loaded = LoadedTarget::load(settings, target, sandbox, display).await.map_err(named)?;
-        let plan = TargetPlan::make(loaded, &saved.desired, many).await.map_err(named)?;
+        let plan = TargetPlan::make(loaded, &saved.desired, many).await.map_err(named)?.saved(path, saved);
         check_unmoved(saved, &plan).map_err(named)?;
         plans.push(plan);
     }
@@ -161,12 +167,12 @@ fn check_unmoved(saved: &SavedTarget, plan: &TargetPlan<'_>) -> Result<(), Failu
     plan.changes(|change| {
         let record = change.record;
         let known = gone.remove(&record.id);
-        if known.is_none_or(|(_, digest)| *digest != document::digest(record)) {
+        if known.is_none_or(|known| known.digest != document::digest(record)) {
             differing.push(record.name.clone());
         }
         Ok(())
     })?;
-    differing.extend(gone.into_values().map(|(name, _)| name.clone()));
+    differing.extend(gone.into_values().map(|gone| gone.name.clone()));
     let more = differing.len().saturating_sub(SHOWN);
     differing.truncate(SHOWN);
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };

@@ -146,10 +146,26 @@ pub(super) struct SavedTarget {
     pub(super) connector: ConnectorStamp,
     pub(super) fingerprint: String,
     pub(super) summary: PlanTotals,
-    /// Digests of the changes by the id of their access control, and its name.
-    pub(super) changes: HashMap<String, (String, [u8; 32])>,
+    /// The changes by the id of their access control.
+    pub(super) changes: HashMap<String, SavedChange>,
     /// The access file as it was.
     pub(super) desired: PathBuf,
+}
+
+/// What is kept of a change.
+pub(super) struct SavedChange {
+    pub(super) name: String,
+    /// Where it stood in the access file.
+    pub(super) place: Option<String>,
+    pub(super) digest: [u8; 32],
+}
+
+/// A change in a saved plan.
+#[derive(Deserialize)]
+struct ReadChange {
+    #[serde(flatten)]
+    record: PlanRecord,
+    place: Option<String>,
 }
 
 /// What tells one change from another.
@@ -281,8 +297,10 @@ impl<'de> Visitor<'de> for TargetSeed {
                 "fingerprint" => fingerprint = Some(map.next_value()?),
                 "summary" => summary = Some(map.next_value()?),
                 "changes" => {
-                    let each = |record: PlanRecord| {
-                        changes.insert(record.id.clone(), (record.name.clone(), digest(&record)));
+                    let each = |change: ReadChange| {
+                        let ReadChange { record, place } = change;
+                        let digest = digest(&record);
+                        changes.insert(record.id, SavedChange { name: record.name, place, digest });
                         Ok(())
                     };
                     map.next_value_seed(Elements::new(each, &mut None))?;

@@ -8,6 +8,7 @@ use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::document::SavedTarget;
 use super::risk::{Assessor, Risk};
 use crate::access_file::{self, AccessFile, Vocabulary};
 use crate::contract::exports::access::ApplyOptions;
@@ -36,6 +37,8 @@ pub(super) struct TargetPlan<'a> {
     administering: HashSet<String>,
     actual_names: HashMap<String, String>,
     many: u64,
+    /// Where access controls stood when a plan was saved; none if it is made from the access file.
+    places: Option<HashMap<String, String>>,
 }
 
 /// One access control of a plan, for those who show it.
@@ -90,11 +93,22 @@ impl<'a> TargetPlan<'a> {
             administering,
             actual_names: HashMap::new(),
             many,
+            places: None,
         };
         let compared = plan.compare("plan").await?;
         (plan.records, plan.fingerprint) = (compared.records, compared.fingerprint);
         (plan.totals, plan.actual_names) = (compared.totals, compared.actual_names);
         Ok(plan)
+    }
+
+    /// The same, for those who show it: what was planned stands in a saved plan, and the access controls where they stood.
+    pub(super) fn saved(mut self, path: &Path, saved: &SavedTarget) -> Self {
+        self.path = path.to_owned();
+        self.file.files = vec![path.to_owned()];
+        let places = saved.changes.iter();
+        self.places =
+            Some(places.filter_map(|(id, change)| Some((id.clone(), change.place.clone()?))).collect());
+        self
     }
 
     /// How the connector is asked: the access file is the whole truth for its prefix, and is applied wholly or not at all.
@@ -156,14 +170,18 @@ impl<'a> TargetPlan<'a> {
         .map_err(|error| Failure::unexpected(format!("the plan cannot be shown: {error}")))
     }
 
+    fn place(&self, id: &str) -> Option<String> {
+        if let Some(saved) = &self.places {
+            return saved.get(id).cloned();
+        }
+        let place = self.file.index.place(id)?;
+        Some(format!("{}:{}", place.path.display(), place.position.line))
+    }
+
     /// The failure that access controls which cannot be applied mean.
     pub(super) fn errors(&self) -> Option<Failure> {
         (self.totals.errors > 0).then(|| {
-            let subject = super::risk::counted(
-                usize::try_from(self.totals.errors).unwrap_or(usize::MAX),
-                "access control",
-                "access controls",
-            );
+            let subject = super::risk::counted(self.totals.errors, "access control", "access controls");
             Failure::new(FailureKind::AccessControls, format!("{subject} cannot be applied"))
                 .hint("the plan says why; correct the access file or the target")
         })

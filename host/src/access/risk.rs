@@ -5,6 +5,7 @@
 //! it inherits from. Members of groups are known to the target alone: groups that a plan adds or removes are counted as groups.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::fmt::Display;
 
 use serde::{Deserialize, Serialize};
 
@@ -182,6 +183,6 @@ impl Assessor<'_> {
 }
 
 /// `1 person`, `2 people`.
-pub(super) fn counted(count: usize, one: &str, several: &str) -> String {
-    if count == 1 { format!("1 {one}") } else { format!("{count} {several}") }
+pub(super) fn counted<N: Display + PartialEq + From<u8>>(count: N, one: &str, several: &str) -> String {
+    if count == N::from(1) { format!("1 {one}") } else { format!("{count} {several}") }
 }

@@ -176,10 +176,11 @@ pub(super) fn totals(totals: &PlanTotals) -> String {
     if parts.is_empty() {
         parts.push("nothing to change".to_owned());
     }
-    parts.push(format!("{} unchanged", totals.unchanged));
+    if totals.unchanged > 0 {
+        parts.push(format!("{} unchanged", totals.unchanged));
+    }
     if totals.errors > 0 {
-        let count = usize::try_from(totals.errors).unwrap_or(usize::MAX);
-        parts.push(format!("{} with errors", counted(count, "access control", "access controls")));
+        parts.push(format!("{} with errors", counted(totals.errors, "access control", "access controls")));
     }
     parts.join(", ")
 }

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use serde_json::json;
 
-use super::{DEFAULT_FILE, access_file, sandbox, taking_part};
+use super::{access_file, sandbox, taking_part};
 use crate::access_file::{self, AccessFile, Finding, Findings, Vocabulary};
 use crate::cli::{Format, ValidateArgs};
 use crate::config::{SandboxSettings, Settings, TargetSettings};
@@ -40,13 +40,17 @@ pub async fn validate(
         .map_err(|error| Failure::unexpected(format!("no temporary folder can be made: {error}")))?;
     let mut checks: Vec<(Option<String>, PathBuf, Against)> = Vec::new();
     if settings.targets.is_empty() && settings.only_targets.is_empty() {
-        let path = settings.access_file.clone().unwrap_or_else(|| settings.base_dir.join(DEFAULT_FILE));
+        let path = access_file(settings, settings.access_file.as_ref());
         let against = Against { connector: None, vocabulary: None };
         checks.push((None, path, against));
     } else {
         for target in taking_part(settings, display)? {
             let against = ask(settings, target, display).await?;
-            checks.push((Some(target.name.clone()), access_file(settings, target), against));
+            checks.push((
+                Some(target.name.clone()),
+                access_file(settings, target.access.file.as_ref()),
+                against,
+            ));
         }
     }
     let (mut reports, mut failures) = (Vec::new(), Vec::new());
