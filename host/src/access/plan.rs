@@ -160,11 +160,7 @@ impl<'a> TargetPlan<'a> {
         };
         list::read(&self.records, |record: PlanRecord| {
             let risks = assessor.assess(&record);
-            let place = self
-                .file
-                .index
-                .place(&record.id)
-                .map(|place| format!("{}:{}", place.path.display(), place.position.line));
+            let place = self.place(&record.id);
             each(&Change { record: &record, risks: &risks, place })
         })
         .map_err(|error| Failure::unexpected(format!("the plan cannot be shown: {error}")))
