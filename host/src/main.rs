@@ -2,7 +2,7 @@
 //!
 //! Results go to standard output, everything else to standard error. The exit codes stand in [`raito::failure`].
 
-use std::io::{IsTerminal, Write};
+use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 
 use raito::access::Answer;
@@ -90,7 +90,7 @@ async fn access(cli: &Cli, command: &AccessCommand) -> ExitCode {
         Err(failure) => return fail(&failure),
     };
     // Colours go where a terminal shows them.
-    let mut out = anstream::stdout();
+    let mut out = Reader(anstream::stdout());
     let (settings, display) = (&settings, &display);
     let work = async {
         match command {
@@ -134,7 +134,7 @@ async fn access(cli: &Cli, command: &AccessCommand) -> ExitCode {
 
 async fn apply_access(cli: &Cli, arguments: &ApplyAccessArgs) -> Result<(), Failure> {
     let (settings, display) = ready(cli, Purpose::Targets)?;
-    let mut out = anstream::stdout();
+    let mut out = Reader(anstream::stdout());
     let outcome = raito::access::restore(&settings, arguments, &display, &mut out, ask).await;
     display.finish();
     outcome
@@ -142,12 +142,12 @@ async fn apply_access(cli: &Cli, arguments: &ApplyAccessArgs) -> Result<(), Fail
 
 /// Asks on the terminal, where there is one.
 fn ask(question: &str) -> Answer {
-    if !std::io::stdin().is_terminal() {
+    if !io::stdin().is_terminal() {
         return Answer::Nobody;
     }
-    let _ = write!(std::io::stderr(), "{question}");
+    let _ = write!(io::stderr(), "{question}");
     let mut answer = String::new();
-    match std::io::stdin().read_line(&mut answer) {
+    match io::stdin().read_line(&mut answer) {
         Ok(_) if answer.trim().eq_ignore_ascii_case("yes") => Answer::Yes,
         _ => Answer::No,
     }
@@ -268,11 +268,30 @@ fn json(value: &impl serde::Serialize) -> String {
     serde_json::to_string_pretty(value).map(|text| text + "\n").unwrap_or_default()
 }
 
+/// Standard output for what is printed piece by piece. A reader that went away, as `head` does, is no error of ours.
+struct Reader<W>(W);
+
+impl<W: Write> Write for Reader<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self.0.write(bytes) {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(bytes.len()),
+            outcome => outcome,
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self.0.flush() {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+            outcome => outcome,
+        }
+    }
+}
+
 /// Prints a result. A reader that went away, as `head` does, is no error of ours.
 fn print(text: &str) {
-    let _ = std::io::stdout().lock().write_all(text.as_bytes());
+    let _ = io::stdout().lock().write_all(text.as_bytes());
 }
 
 fn tell(text: &str) {
-    let _ = writeln!(std::io::stderr().lock(), "{text}");
+    let _ = writeln!(io::stderr().lock(), "{text}");
 }

@@ -37,9 +37,10 @@ const HELP: &str = r#"Usage: cargo xtask <command> [options]
   check [--advisories]
       Check the tree alone: sizes and heads of sources, links, dependencies' licences;
       with --advisories also known vulnerabilities, which needs a network.
-  bench [pipeline|import] [ARGUMENTS]
-      Run a benchmark: of the pipeline from a connector into files (the default), or of
-      the import into the self-hosted cloud. Arguments are handed on to it.
+  bench [pipeline|import|plan] [ARGUMENTS]
+      Run a benchmark: of the pipeline from a connector into files (the default), of the
+      import into the self-hosted cloud, or of planning access controls for a real
+      PostgreSQL. Arguments are handed on to it.
   build-connectors [--only NAME]...
       Compile connectors into target/connectors/<name>.wasm.
   build-guests
@@ -121,21 +122,25 @@ fn quickstart(workspace: &Workspace, arguments: impl Iterator<Item = OsString>) 
 }
 
 fn bench(workspace: &Workspace, arguments: impl Iterator<Item = OsString>) -> Result<ExitCode> {
+    const NAMES: [&str; 3] = ["pipeline", "import", "plan"];
     let mut arguments = arguments.peekable();
-    let import = arguments.next_if(|argument| argument == "import").is_some();
-    if !import {
-        // The name of the default may be written, too.
-        arguments.next_if(|argument| argument == "pipeline");
-    }
+    let named = arguments.next_if(|argument| NAMES.iter().any(|name| argument == name));
+    let name = named.as_ref().and_then(|name| name.to_str()).unwrap_or("pipeline");
     let mut cargo = workspace.cargo();
-    if import {
-        cargo.args(["bench", "--package", "raito-cloud", "--bench", "import", "--"]);
-    } else {
-        let target = WasmTarget::make_available(workspace, Preference::default())?;
-        let guests = components::build_guests(workspace, &target)?;
-        cargo.env(test_run::GUESTS_VARIABLE, guests);
-        cargo.args(["bench", "--package", "raito", "--bench", "pipeline", "--"]);
+    let package = if name == "import" { "raito-cloud" } else { "raito" };
+    match name {
+        "import" => {}
+        "plan" => {
+            let target = WasmTarget::make_available(workspace, Preference::default())?;
+            let connectors = components::build_connectors(workspace, &target, &["postgres".to_owned()])?;
+            cargo.env(test_run::CONNECTORS_VARIABLE, connectors);
+        }
+        _ => {
+            let target = WasmTarget::make_available(workspace, Preference::default())?;
+            cargo.env(test_run::GUESTS_VARIABLE, components::build_guests(workspace, &target)?);
+        }
     }
+    cargo.args(["bench", "--package", package, "--bench", name, "--"]);
     process::become_command(cargo.args(arguments))
 }
 

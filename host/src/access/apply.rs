@@ -235,16 +235,15 @@ async fn carry_out(plan: &TargetPlan<'_>) -> Result<Report, Failure> {
     (report.changed, report.operations) = (applied.totals.changed, applied.totals.operations);
     if applied.totals.failed > 0 {
         let first = applied.errors.first().map(String::as_str).unwrap_or_default();
-        let failed = applied.totals.failed;
+        let failed = counted(applied.totals.failed, "access control", "access controls");
         return Err(if report.operations == 0 {
-            let message =
-                format!("nothing was changed: {failed} access controls could not be applied: {first}");
+            let message = format!("nothing was changed: {failed} could not be applied: {first}");
             Failure::new(FailureKind::AccessControls, message)
                 .hint("correct the access file or the rights of the connector, and apply again")
         } else {
             let message = format!(
-                "{failed} access controls could not be applied: {first}\n{} operations had been carried out, on: {}",
-                report.operations,
+                "{failed} could not be applied: {first}\n{} had been carried out, on: {}",
+                counted(report.operations, "operation", "operations"),
                 applied.changed.join(", ")
             );
             Failure::new(FailureKind::AccessControls, message)
@@ -268,8 +267,8 @@ fn unmatched(rest: &Compared) -> Result<Failure, Failure> {
     })
     .map_err(|error| Failure::unexpected(format!("the comparison cannot be read: {error}")))?;
     let message = format!(
-        "everything was applied, but the target does not match its access file: {} access controls still differ ({})",
-        rest.totals.changes(),
+        "everything was applied, but the target does not match its access file: {} still differ ({})",
+        counted(rest.totals.changes(), "access control", "access controls"),
         names.join(", ")
     );
     Ok(Failure::new(FailureKind::AccessControls, message)

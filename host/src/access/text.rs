@@ -115,7 +115,8 @@ pub(super) fn change(out: &mut dyn Write, change: &Change<'_>, view: View) -> io
             for operation in &record.operations {
                 line(out, "does", &operation.summary, Style::new())?;
                 for text in operation.statement.iter().filter(|_| statements).flat_map(|text| text.lines()) {
-                    writeln!(out, "            {QUIET}{text}{QUIET:#}")?;
+                    // CI services take orders from lines that begin in a certain way, and a name may hold line feeds.
+                    writeln!(out, "          | {QUIET}{text}{QUIET:#}")?;
                 }
             }
         }

@@ -20,7 +20,7 @@ fn a_file_that_is_no_yaml_or_is_missing_is_named() {
     place.run(&[]).failed(3, "raito.yml:", "");
     place.run(&["--config-file", "gone.yml"]).failed(3, "cannot read gone.yml", "--config-file");
     place.write("raito.yml", "embedded: true\n");
-    let outcome = place.run(&[]).failed(3, "there is no target to run", "targets");
+    let outcome = place.run(&[]).failed(3, "there is no target", "targets");
     assert_eq!(outcome.json()["failure"]["kind"], "configuration");
 }
 

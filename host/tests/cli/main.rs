@@ -11,6 +11,7 @@
     reason = "the attempts of hostile connectors and their outcomes are worth reading"
 )]
 
+mod access_faults;
 mod bad_configuration;
 mod bad_connectors;
 mod faults;
