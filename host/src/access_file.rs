@@ -29,6 +29,7 @@ mod format;
 mod index;
 mod links;
 mod record;
+mod schema;
 mod source;
 mod top;
 mod tree;
@@ -39,6 +40,7 @@ mod tests;
 
 pub use finding::{Finding, Findings, Position, SHOWN};
 pub use index::{Index, Located};
+pub use schema::schema;
 pub use vocabulary::Vocabulary;
 
 use finding::{Place, Report};

@@ -38,7 +38,8 @@ impl Scope<'_> {
         }
         for key in table.keys.iter().filter(|key| key.presence.is_required()) {
             if get(entries, key.name).is_none() {
-                self.error(place, format!("{} needs the key `{}`", table.what, key.name), None);
+                let hint = format!("add `{}: …`", key.name);
+                self.error(place, format!("{} needs the key `{}`", table.what, key.name), Some(hint));
             }
         }
         if table.one_of {
@@ -65,8 +66,13 @@ impl Scope<'_> {
         }
     }
 
-    pub(super) fn unknown_key(&mut self, entry: &Entry, table: &'static Table) {
-        let hint = suggestion(&entry.key, table.names()).unwrap_or_else(|| {
+    fn unknown_key(&mut self, entry: &Entry, table: &'static Table) {
+        let below = table.keys.iter().find(|key| match key.shape {
+            Shape::Map(below) => below.key(&entry.key).is_some(),
+            _ => false,
+        });
+        let below = below.map(|key| format!("it belongs into `{}`", key.name));
+        let hint = below.or_else(|| suggestion(&entry.key, table.names())).unwrap_or_else(|| {
             let names: Vec<_> = table.names().map(|name| format!("`{name}`")).collect();
             format!("known here are {}", names.join(", "))
         });
@@ -185,16 +191,21 @@ impl Scope<'_> {
             return;
         }
         let hint = match (&node.value, expected) {
-            (Value::Scalar { .. }, "a list of texts") => {
-                Some("begin each element with `- `, or write `[…]`".into())
-            }
+            (Value::Scalar { .. }, "a list of texts") => Some("begin each element with `- `, or write `[…]`"),
             (Value::Scalar { kind: Kind::Text, .. }, "an integer of 64 bits" | "a finite number") => {
-                Some("write it without quotes".into())
+                Some("write it without quotes")
             }
-            (Value::Map(_), "a list" | "a list of texts") => Some("begin each element with `- `".into()),
+            (Value::Scalar { kind: Kind::Text, .. }, "a map") if label.ends_with("`accessProviders`") => {
+                Some("write `- name: …`")
+            }
+            (Value::Map(_), "a list" | "a list of texts") => Some("begin each element with `- `"),
             _ => None,
         };
-        self.error(node.place, format!("{label} must be {expected}, found {}", node.describe()), hint);
+        self.error(
+            node.place,
+            format!("{label} must be {expected}, found {}", node.describe()),
+            hint.map(str::to_owned),
+        );
     }
 }
 

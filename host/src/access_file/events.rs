@@ -21,8 +21,10 @@ use super::tree::{Entry, Kind, Node, Value, kind_of_plain};
 const DEEPEST: u32 = 100;
 /// Values that one access provider, or one anchor, may stand for.
 const HEAVIEST: u64 = 1_000_000;
-/// Values that all anchors of a file may hold, and a hundredth of what its aliases may stand for.
+/// Values that all anchors of a file may hold.
 const KEPT: u64 = 1_000_000;
+/// Values that all aliases of a file may stand for.
+const ALIASED: u64 = 20_000_000;
 
 /// The file cannot be read any further; the reason has been told.
 #[derive(Debug)]
@@ -265,7 +267,7 @@ impl<'r, R: Read> Events<'r, R> {
             return Ok(Rc::new(Node::broken(place)));
         };
         self.aliased = self.aliased.saturating_add(node.weight);
-        if self.aliased > KEPT * 100 {
+        if self.aliased > ALIASED {
             return Err(self.stop(place, "the aliases of this file stand for too much".into(), None));
         }
         if depth + node.height > DEEPEST {

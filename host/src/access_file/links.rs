@@ -279,7 +279,7 @@ impl Links {
 
     fn nearest_id(&mut self, id: &str) -> Option<String> {
         self.compared += self.index.len();
-        if self.compared > COMPARISONS {
+        if self.compared > COMPARISONS || id.is_empty() {
             return None;
         }
         nearest(id, self.index.ids()).map(str::to_owned)

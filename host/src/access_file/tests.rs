@@ -10,7 +10,14 @@ use super::{AccessFile, Findings, Vocabulary, load};
 use crate::contract::access_controls::DesiredAccessControl;
 use crate::records::desired;
 
+mod bad;
+mod folders;
 mod good;
+mod random;
+mod reference;
+mod schema;
+mod streaming;
+mod target;
 
 /// A folder with access files, and the spool beside it.
 struct Folder(TempDir);

@@ -8,7 +8,7 @@ use super::check::Scope;
 use super::events::{Events, Key, Stop, Token, duplicate_key};
 use super::finding::{Place, Report};
 use super::format::FILE;
-use super::tree::{Entry, Node, Value};
+use super::tree::{Entry, Kind, Node, Value, kind_of_plain};
 
 /// The key of the list.
 const LIST: &str = "accessProviders";
@@ -18,13 +18,16 @@ pub(super) fn read<R: Read>(
     input: R,
     file: u32,
     report: &mut Report,
-    mut each: impl FnMut(&Node, &mut Report),
+    mut each: impl FnMut(&Rc<Node>, &mut Report),
 ) {
     // What ends the reading has been told.
     let _: Result<(), Stop> = walk(&mut Events::new(input, file, report), &mut each);
 }
 
-fn walk<R: Read>(events: &mut Events<'_, R>, each: &mut impl FnMut(&Node, &mut Report)) -> Result<(), Stop> {
+fn walk<R: Read>(
+    events: &mut Events<'_, R>,
+    each: &mut impl FnMut(&Rc<Node>, &mut Report),
+) -> Result<(), Stop> {
     let start = loop {
         match events.next()? {
             (Token::DocumentStart, _) => {}
@@ -37,7 +40,7 @@ fn walk<R: Read>(events: &mut Events<'_, R>, each: &mut impl FnMut(&Node, &mut R
             events.refuse_tag(place, tag.as_ref(), "map");
             map(events, place, each)?;
         }
-        (Token::Scalar { text, plain: true, .. }, _) if text.is_empty() => {
+        (Token::Scalar { text, plain: true, .. }, _) if kind_of_plain(&text) == Kind::Null => {
             return Err(missing(events, events.beginning()));
         }
         (token, place) => {
@@ -67,7 +70,7 @@ fn missing<R: Read>(events: &mut Events<'_, R>, place: Place) -> Stop {
 fn map<R: Read>(
     events: &mut Events<'_, R>,
     place: Place,
-    each: &mut impl FnMut(&Node, &mut Report),
+    each: &mut impl FnMut(&Rc<Node>, &mut Report),
 ) -> Result<(), Stop> {
     let mut seen: HashMap<Rc<str>, Place> = HashMap::new();
     let mut merged = Vec::new();
@@ -117,7 +120,7 @@ fn list<R: Read>(
     events: &mut Events<'_, R>,
     start: Token,
     place: Place,
-    each: &mut impl FnMut(&Node, &mut Report),
+    each: &mut impl FnMut(&Rc<Node>, &mut Report),
 ) -> Result<(), Stop> {
     if let Token::ListStart { tag, .. } = start {
         events.refuse_tag(place, tag.as_ref(), "seq");
@@ -133,7 +136,7 @@ fn list<R: Read>(
 }
 
 /// Takes an entry of the top level whose value is a tree already.
-fn entry<R: Read>(events: &mut Events<'_, R>, entry: &Entry, each: &mut impl FnMut(&Node, &mut Report)) {
+fn entry<R: Read>(events: &mut Events<'_, R>, entry: &Entry, each: &mut impl FnMut(&Rc<Node>, &mut Report)) {
     match &entry.value.value {
         // The elements are judged one by one.
         Value::List(items) if &*entry.key == LIST => {

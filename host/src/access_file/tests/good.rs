@@ -4,7 +4,7 @@ use super::{Folder, warnings};
 use crate::contract::access_controls::Action;
 use crate::contract::filters::{Node, Operand};
 
-const SALES: &str = "\
+pub(super) const SALES: &str = "\
 # A team.
 x-readers: &readers [ann, bob]
 accessProviders:
@@ -40,6 +40,26 @@ accessProviders:
     deletedWho: { users: [dan] }
 ";
 
+pub(super) const CRITERIA: &str = "
+accessProviders:
+  - name: Recent
+    action: filtered
+    what: [{ dataObject: { fullName: d.s.t, type: table }, permissions: [] }]
+    filterCriteria:
+      aggregator:
+        operator: and
+        operands:
+          - unaryExpression: { operator: Not, expression: { literal: false } }
+          - comparison:
+              operator: greaterThan
+              leftOperand: { reference: { entityType: ColumnReferenceByName, entityId: day } }
+              rightOperand: { literal: { timestamp: 2026-01-01T00:00:00Z, int: } }
+          - comparison:
+              operator: Equal
+              leftOperand: { literal: { int: 0x10 } }
+              rightOperand: { literal: { float: 16 } }
+";
+
 #[test]
 fn a_file_becomes_what_the_connector_gets() {
     let folder = Folder::new(&[("sales.yml", SALES)]);
@@ -47,7 +67,7 @@ fn a_file_becomes_what_the_connector_gets() {
     assert_eq!(file.warnings.iter().map(ToString::to_string).collect::<Vec<_>>(), {
         let path = folder.path().join("sales.yml");
         [format!(
-            "{}:12:30: `id:MANAGERS` is inherited from twice (access control `Sales readers`)",
+            "{}:12:31: `id:MANAGERS` is inherited from twice (access control `Sales readers`)",
             path.display()
         )]
     });
@@ -116,26 +136,7 @@ fn an_exported_file_of_raito_is_taken() {
 
 #[test]
 fn filter_criteria_arrive_as_a_tree() {
-    let text = "
-accessProviders:
-  - name: Recent
-    action: filtered
-    what: [{ dataObject: { fullName: d.s.t, type: table }, permissions: [] }]
-    filterCriteria:
-      aggregator:
-        operator: and
-        operands:
-          - unaryExpression: { operator: Not, expression: { literal: false } }
-          - comparison:
-              operator: greaterThan
-              leftOperand: { reference: { entityType: ColumnReferenceByName, entityId: day } }
-              rightOperand: { literal: { timestamp: 2026-01-01T00:00:00Z, int: } }
-          - comparison:
-              operator: Equal
-              leftOperand: { literal: { int: 0x10 } }
-              rightOperand: { literal: { float: 16 } }
-";
-    let (_, controls) = Folder::new(&[("a.yml", text)]).load_all().unwrap();
+    let (_, controls) = Folder::new(&[("a.yml", CRITERIA)]).load_all().unwrap();
     let nodes = &controls[0].filter_criteria.as_ref().unwrap().nodes;
     assert!(matches!(&nodes[0], Node::AllOf(children) if children.len() == 3));
     assert!(matches!(&nodes[4], Node::Comparison(one) if matches!(one.left, Operand::Integer(16))
