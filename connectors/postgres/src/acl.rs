@@ -12,6 +12,9 @@ use crate::objects::{ARGUMENTS, RELATION_KIND};
 /// - `entry (grantee, grantor, owner, kind, nsp, name, detail, privilege)`: what is granted to others than the owner,
 ///   on objects and on columns. The detail is the column, or the input types of a routine.
 ///
+/// Access lists are put together with nothing: the server keeps a long one compressed, and would unpack it anew for each
+/// entry.
+///
 /// Names are cast to `text`: the branches of a UNION take the type of the first one, and `name` cuts at 63 bytes.
 pub(crate) fn entries() -> String {
     format!(
@@ -35,11 +38,11 @@ pub(crate) fn entries() -> String {
            FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace WHERE n.oid = ANY ($1)), \
          entry AS (\
            SELECT a.grantee, a.grantor, o.owner, o.kind, o.nsp, o.name, o.detail, a.privilege_type AS privilege \
-           FROM object o CROSS JOIN LATERAL aclexplode(o.acl) a WHERE a.grantee <> o.owner \
+           FROM object o CROSS JOIN LATERAL aclexplode(o.acl || '{{}}'::aclitem[]) a WHERE a.grantee <> o.owner \
            UNION ALL \
            SELECT a.grantee, a.grantor, r.owner, 'column', r.nspname::text, r.relname::text, c.attname::text, \
              a.privilege_type \
-           FROM relation r JOIN pg_attribute c ON c.attrelid = r.oid CROSS JOIN LATERAL aclexplode(c.attacl) a \
+           FROM relation r JOIN pg_attribute c ON c.attrelid = r.oid CROSS JOIN LATERAL aclexplode(c.attacl || '{{}}'::aclitem[]) a \
            WHERE c.attacl IS NOT NULL AND NOT c.attisdropped AND a.grantee <> r.owner) "
     )
 }

@@ -11,6 +11,7 @@
 //! - Rows are streamed. What a caller does not keep is not held.
 
 mod failure;
+mod shortfall;
 #[cfg(not(target_family = "wasm"))]
 #[path = "session/native.rs"]
 mod transport;
@@ -29,6 +30,7 @@ use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Config, Row, RowStream};
 
 pub(crate) use self::failure::Failure;
+use self::shortfall::Shortfall;
 use crate::settings::{Settings, TlsMode};
 
 /// Stands in front of each statement that the connector sends.
@@ -45,6 +47,7 @@ pub struct Session {
     client: Client,
     driver: Option<Driver>,
     runtime: transport::Runtime,
+    shortfall: Shortfall,
     /// `server_version_num`, for example 150018.
     version: u32,
 }
@@ -70,10 +73,12 @@ impl Session {
             config.password(password);
         }
         let runtime = transport::Runtime::new()?;
-        let (client, driver) = transport::connect(&runtime, &config, settings)?
+        let shortfall = Shortfall::default();
+        let (client, driver) = transport::connect(&runtime, &config, settings, &shortfall)?
             .map_err(|error| failure::of_connecting(&error, settings, database))?;
+        let driver = Some(driver);
         let mut session =
-            Session { database: database.to_owned(), client, driver: Some(driver), runtime, version: 0 };
+            Session { database: database.to_owned(), client, driver, runtime, shortfall, version: 0 };
         session.execute("SET search_path = pg_catalog")?;
         session.execute("SET client_min_messages = warning")?;
         let rows =
@@ -93,11 +98,13 @@ impl Session {
         self.version
     }
 
-    /// Runs one statement without a result. Two statements in one text are refused by the server.
+    /// Runs one statement without a result. Two statements in one text are refused by the server. A privilege that is
+    /// not granted or not revoked is a failure, though the server only warns of it.
     pub(crate) fn execute(&mut self, statement: &str) -> Result<(), Failure> {
         let text = format!("{MARK} {statement}");
         let client = &self.client;
-        drive(&mut self.driver, &self.runtime, client.execute_typed(&text, &[])).map(|_| ())
+        drive(&mut self.driver, &self.runtime, client.execute_typed(&text, &[]))?;
+        self.shortfall.take().map_or(Ok(()), Err)
     }
 
     /// Reads all rows of a statement. For results whose size does not follow the size of the catalogue.

@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 
 use raito_connector::Error;
-use tokio_postgres::error::SqlState;
+use tokio_postgres::error::{DbError, SqlState};
 
 use crate::settings::{Settings, TlsMode};
 
@@ -20,6 +20,15 @@ impl Failure {
     /// The connection cannot be used any more.
     pub(super) fn broken(error: &io::Error) -> Self {
         Failure { state: None, message: error.to_string(), broken: true }
+    }
+
+    /// What the server answered.
+    pub(super) fn of_answer(answer: &DbError) -> Self {
+        let message = match answer.detail() {
+            Some(detail) => format!("{}: {}", answer.message(), detail.replace('\n', "; ")),
+            None => answer.message().to_owned(),
+        };
+        Failure { state: Some(answer.code().clone()), message, broken: false }
     }
 
     /// Whether the connection is gone, so that no further statement can succeed on it.
@@ -45,18 +54,15 @@ impl fmt::Display for Failure {
 
 impl From<tokio_postgres::Error> for Failure {
     fn from(error: tokio_postgres::Error) -> Self {
-        let message = match error.as_db_error() {
-            Some(refusal) => match refusal.detail() {
-                Some(detail) => format!("{}: {}", refusal.message(), detail.replace('\n', "; ")),
-                None => refusal.message().to_owned(),
-            },
-            None => with_causes(&error),
-        };
+        let answer = error.as_db_error().map(Failure::of_answer);
         // Without an answer of the server it is the connection that failed, or the server that ended it.
         let broken = error.is_closed()
             || error.as_db_error().is_none() && caused_by_io(&error)
             || error.code().is_some_and(|state| state.code().starts_with("57P"));
-        Failure { state: error.code().cloned(), message, broken }
+        match answer {
+            Some(answer) => Failure { broken, ..answer },
+            None => Failure { state: error.code().cloned(), message: with_causes(&error), broken },
+        }
     }
 }
 

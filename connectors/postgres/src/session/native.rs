@@ -7,7 +7,7 @@ use raito_connector::{Error, Result};
 use tokio::net::TcpStream;
 use tokio_postgres::{Client, Config, NoTls};
 
-use super::Driver;
+use super::{Driver, Shortfall};
 use crate::settings::Settings;
 
 /// One thread's event loop.
@@ -28,6 +28,7 @@ pub(super) fn connect(
     runtime: &Runtime,
     config: &Config,
     settings: &Settings,
+    shortfall: &Shortfall,
 ) -> Result<Result<(Client, Driver), tokio_postgres::Error>> {
     runtime.block_on(async {
         let address = (settings.host.as_str(), settings.port);
@@ -35,6 +36,6 @@ pub(super) fn connect(
             .await
             .map_err(|error| Error::connection(format!("{}:{}: {error}", settings.host, settings.port)))?;
         let connected = config.connect_raw(stream, NoTls).await;
-        Ok(connected.map(|(client, connection)| (client, Box::pin(connection) as Driver)))
+        Ok(connected.map(|(client, connection)| (client, shortfall.carry(connection))))
     })?
 }

@@ -11,7 +11,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_postgres::tls::{ChannelBinding, TlsConnect, TlsStream};
 use tokio_postgres::{Client, Config};
 
-use super::Driver;
+use super::{Driver, Shortfall};
 use crate::settings::Settings;
 
 /// The SDK's loop, which waits for streams of the host.
@@ -33,13 +33,14 @@ pub(super) fn connect(
     runtime: &Runtime,
     config: &Config,
     settings: &Settings,
+    shortfall: &Shortfall,
 ) -> Result<Result<(Client, Driver), tokio_postgres::Error>> {
     let stream = Stream::connect(&settings.host, settings.port)?;
     let tls = HostTls { server_name: settings.host.clone() };
     let connected = runtime
         .block_on(config.connect_raw(stream, tls))
         .map_err(|error| Error::connection(error.to_string()))?;
-    Ok(connected.map(|(client, connection)| (client, Box::pin(connection) as Driver)))
+    Ok(connected.map(|(client, connection)| (client, shortfall.carry(connection))))
 }
 
 /// Starts TLS for the host name of the target, once the server has agreed to it.

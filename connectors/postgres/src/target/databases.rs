@@ -89,12 +89,18 @@ impl Databases {
         database.map(|database| &mut database.session).ok_or_else(|| Error::other("there is no such session"))
     }
 
-    /// The sessions of databases that the target covers, each with the object ids of its schemas.
+    /// The sessions of databases that the target covers, each with its schemas.
+    pub(super) fn covered_schemas(&mut self) -> impl Iterator<Item = (usize, &mut Session, &[Schema])> {
+        self.sessions
+            .iter_mut()
+            .enumerate()
+            .filter_map(|(at, database)| Some((at, &mut database.session, database.covered.as_deref()?)))
+    }
+
+    /// The same, with the object ids of the schemas.
     pub(super) fn covered(&mut self) -> impl Iterator<Item = (usize, &mut Session, Vec<u32>)> {
-        self.sessions.iter_mut().enumerate().filter_map(|(at, database)| {
-            let oids = database.covered.as_ref()?.iter().map(|schema| schema.oid).collect();
-            Some((at, &mut database.session, oids))
-        })
+        self.covered_schemas()
+            .map(|(at, session, schemas)| (at, session, schemas.iter().map(|schema| schema.oid).collect()))
     }
 
     /// The session of a database that the target covers.

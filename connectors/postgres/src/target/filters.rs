@@ -30,8 +30,7 @@ use crate::vocabulary::Kind;
 
 /// What stands, and where each filter is to go.
 pub(super) struct Filters {
-    /// Filters by their position.
-    filters: BTreeMap<usize, Filter>,
+    by_position: BTreeMap<usize, Filter>,
     tables: HashMap<Table, Secured>,
     /// For each table the filter that switches row security on.
     first: HashMap<Table, usize>,
@@ -83,7 +82,7 @@ impl Filters {
         databases: &mut Databases,
     ) -> Result<Self> {
         let mut read = Filters {
-            filters: BTreeMap::new(),
+            by_position: BTreeMap::new(),
             tables: HashMap::new(),
             first: HashMap::new(),
             last: HashMap::new(),
@@ -98,9 +97,9 @@ impl Filters {
             let standing = policies.remove(&entry.id).unwrap_or_default();
             let target = targets.remove(at).unwrap_or_else(|| Err("the filter has no table".into()));
             let filter = Filter { standing, target, name: String::new(), warning: None };
-            read.filters.insert(*at, filter);
+            read.by_position.insert(*at, filter);
         }
-        let tables = read.filters.values().flat_map(Filter::tables).cloned().collect();
+        let tables = read.by_position.values().flat_map(Filter::tables).cloned().collect();
         read.tables = databases.secured(&tables)?;
 
         // Names on a table that are not free: those of others' policies, and of ours that stay.
@@ -109,7 +108,7 @@ impl Filters {
             taken.extend(secured.policies.iter().map(|name| (table.clone(), name.clone())));
         }
         for (at, entry) in &order {
-            let Some(filter) = read.filters.get_mut(at).filter(|_| !entry.delete) else { continue };
+            let Some(filter) = read.by_position.get_mut(at).filter(|_| !entry.delete) else { continue };
             let hint = requests.get(*at).map_or("", |request| request.naming_hint.as_str());
             let own: Vec<(Table, String)> =
                 filter.standing.iter().map(|policy| (policy.table.clone(), policy.name.clone())).collect();
@@ -145,7 +144,7 @@ impl Filters {
     /// Finds who switches row security on and off.
     fn find_switches(&mut self) {
         let mut leaving: HashMap<Table, usize> = HashMap::new();
-        for (at, filter) in &self.filters {
+        for (at, filter) in &self.by_position {
             for policy in &filter.standing {
                 *leaving.entry(policy.table.clone()).or_default() += 1;
                 self.last.insert(policy.table.clone(), *at);
@@ -163,7 +162,7 @@ impl Filters {
 
     /// The name and the external id of a filter: as it stands, and as it is going to be.
     pub(super) fn identities(&self, at: usize, databases: &[String]) -> [Option<(String, String)>; 2] {
-        let Some(filter) = self.filters.get(&at) else { return [None, None] };
+        let Some(filter) = self.by_position.get(&at) else { return [None, None] };
         let identity = |table: &Table, name: &str| {
             let database = databases.get(table.0).map_or("", String::as_str);
             (name.to_owned(), policy_id(database, &table.1, &table.2, name))
@@ -198,7 +197,7 @@ pub(super) fn plan(
     context: &Context<'_>,
     draft: &mut Draft,
 ) {
-    let Some(filter) = filters.filters.get(&at) else { return };
+    let Some(filter) = filters.by_position.get(&at) else { return };
     let [standing, wanted] = filters.identities(at, &context.databases);
     if let Some((name, _)) = standing {
         draft.actual_name = name;

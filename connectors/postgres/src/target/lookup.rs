@@ -19,10 +19,13 @@ use crate::vocabulary::Kind;
 /// Objects that are remembered below schemas and databases.
 const REMEMBERED: usize = 100_000;
 
+/// Objects, each with the object id of its owner.
+type Owned = [(Object, u32)];
+
 /// What stands below schemas and databases, as far as it has been asked for.
 #[derive(Default)]
 pub(super) struct Below {
-    of: HashMap<(usize, String), Rc<[(Object, u32)]>>,
+    of: HashMap<(usize, String), Rc<Owned>>,
     objects: usize,
 }
 
@@ -31,7 +34,9 @@ impl Databases {
     pub(super) fn find(&mut self, objects: &[&Object]) -> Result<HashMap<Object, u32>> {
         let mut found = HashMap::with_capacity(objects.len());
         let open: Vec<usize> = self.cursors().map(|(at, ..)| at).collect();
-        for (at, session, schemas) in self.covered().filter(|(at, ..)| open.contains(at)) {
+        for (at, session, schemas) in self.covered_schemas().filter(|(at, ..)| open.contains(at)) {
+            let schemas: HashMap<&str, u32> =
+                schemas.iter().map(|schema| (schema.name.as_str(), schema.oid)).collect();
             let wanted: Vec<&Object> =
                 objects.iter().copied().filter(|object| object.session == at).collect();
             if wanted.is_empty() {
@@ -40,17 +45,15 @@ impl Databases {
             let column =
                 |part: fn(&Object) -> &str| -> Vec<&str> { wanted.iter().map(|&one| part(one)).collect() };
             let kinds: Vec<&str> = column(|object| object.kind.name());
-            let (nsps, names, details) = (
-                column(|object| &object.schema),
-                column(|object| &object.name),
-                column(|object| &object.detail),
-            );
+            let (names, details) = (column(|object| &object.name), column(|object| &object.detail));
+            // No object has the id 0.
+            let oid = |object: &&Object| schemas.get(object.schema.as_str()).copied().unwrap_or_default();
+            let nsps: Vec<u32> = wanted.iter().map(oid).collect();
             session.for_each(
                 &by_name(),
                 &[
-                    (&schemas, Type::OID_ARRAY),
                     (&kinds, Type::TEXT_ARRAY),
-                    (&nsps, Type::TEXT_ARRAY),
+                    (&nsps, Type::OID_ARRAY),
                     (&names, Type::TEXT_ARRAY),
                     (&details, Type::TEXT_ARRAY),
                 ],
@@ -67,8 +70,8 @@ impl Databases {
         Ok(found)
     }
 
-    /// What stands below a database or a schema, each with the object id of its owner.
-    pub(super) fn below(&mut self, parent: &Object) -> Result<Rc<[(Object, u32)]>> {
+    /// What stands below a database or a schema.
+    pub(super) fn below(&mut self, parent: &Object) -> Result<Rc<Owned>> {
         let key = (parent.session, parent.schema.clone());
         if let Some(known) = self.below.of.get(&key) {
             return Ok(Rc::clone(known));
@@ -98,7 +101,7 @@ impl Databases {
             self.below = Below::default();
         }
         self.below.objects += objects.len();
-        let objects: Rc<[(Object, u32)]> = objects.into();
+        let objects: Rc<Owned> = objects.into();
         self.below.of.insert(key, Rc::clone(&objects));
         Ok(objects)
     }
@@ -110,24 +113,23 @@ fn object(at: usize, row: &Row) -> Result<Option<(Object, u32)>> {
     Ok(Some((object, get(row, 4)?)))
 }
 
-/// Place and owner of those of the names in `$2` to `$5` that exist in the schemas `$1`. Names are compared as text: a
-/// longer one is not cut to that of another object.
+/// Place and owner of those of the objects that exist, by their kinds `$1`, schemas `$2`, names `$3` and details `$4`.
+/// Names are compared as text: a longer one is not cut to that of another object.
 fn by_name() -> String {
-    let relation = "JOIN pg_namespace n ON n.nspname = w.nsp AND n.oid = ANY ($1) \
-         JOIN pg_class c ON c.relname = w.name AND c.relnamespace = n.oid AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S')";
+    let relation = "JOIN pg_class c ON c.relname = w.name AND c.relnamespace = w.nsp \
+         AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S')";
     format!(
-        "WITH w AS NOT MATERIALIZED (SELECT * FROM unnest($2, $3, $4, $5) \
+        "WITH w AS NOT MATERIALIZED (SELECT * FROM unnest($1, $2, $3, $4) \
            WITH ORDINALITY AS w (kind, nsp, name, detail, place)) \
          SELECT w.place, d.datdba FROM w JOIN pg_database d ON d.datname = current_database() WHERE w.kind = 'database' \
-         UNION ALL SELECT w.place, n.nspowner FROM w JOIN pg_namespace n ON n.nspname = w.nsp AND n.oid = ANY ($1) \
-           WHERE w.kind = 'schema' \
+         UNION ALL SELECT w.place, n.nspowner FROM w JOIN pg_namespace n ON n.oid = w.nsp WHERE w.kind = 'schema' \
          UNION ALL SELECT w.place, c.relowner FROM w {relation} WHERE w.kind = {RELATION_KIND} \
          UNION ALL SELECT w.place, c.relowner FROM w {relation} \
            JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = w.detail AND a.attnum > 0 AND NOT a.attisdropped \
            WHERE w.kind = 'column' AND c.relkind <> 'S' \
          UNION ALL SELECT w.place, p.proowner FROM w \
-           JOIN pg_namespace n ON n.nspname = w.nsp AND n.oid = ANY ($1) \
-           JOIN pg_proc p ON p.proname = w.name AND p.pronamespace = n.oid \
-           WHERE w.kind = CASE p.prokind WHEN 'p' THEN 'procedure' ELSE 'function' END AND w.detail = {ARGUMENTS}"
+           JOIN pg_proc p ON p.proname = w.name AND p.pronamespace = w.nsp \
+           WHERE w.kind IN ('function', 'procedure') \
+           AND w.kind = CASE p.prokind WHEN 'p' THEN 'procedure' ELSE 'function' END AND w.detail = {ARGUMENTS}"
     )
 }

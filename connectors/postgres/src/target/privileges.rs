@@ -147,21 +147,24 @@ pub(super) fn plan(wanted: &Wanted, standing: &Grants, name: &str, context: &Con
         }
         let words: Vec<&str> = gone.iter().map(|(word, _)| *word).collect();
         let (database, full_name) = context.place(object);
-        let mut statements = vec![format!("REVOKE {} FROM {role}", object.clause(database, &words))];
-        let others: BTreeSet<u32> = gone.iter().flat_map(|(_, grantors)| grantors.iter().copied()).collect();
-        for grantor in others {
-            let Some(grantor_name) = context.role_name(grantor).filter(|name| *name != context.own_role)
-            else {
-                continue;
-            };
+        let mut statements = Vec::new();
+        let grantors: BTreeSet<u32> =
+            gone.iter().flat_map(|(_, grantors)| grantors.iter().copied()).collect();
+        for grantor in grantors {
             let granted: Vec<&str> = gone
                 .iter()
                 .filter(|(_, grantors)| grantors.contains(&grantor))
                 .map(|(word, _)| *word)
                 .collect();
-            statements.push(format!("SET LOCAL ROLE {}", identifier(context.final_name(grantor_name))));
-            statements.push(format!("REVOKE {} FROM {role}", object.clause(database, &granted)));
-            statements.push("RESET ROLE".into());
+            let revoke = format!("REVOKE {} FROM {role}", object.clause(database, &granted));
+            // The server takes back the owner's grants for whoever may act as the owner, else one's own.
+            match context.role_name(grantor).filter(|name| *name != context.own_role) {
+                None => statements.push(revoke),
+                Some(other) => {
+                    let become_other = format!("SET LOCAL ROLE {}", identifier(context.final_name(other)));
+                    statements.extend([become_other, revoke, "RESET ROLE".to_owned()]);
+                }
+            }
         }
         draft.steps.push(Step {
             session: object.session,

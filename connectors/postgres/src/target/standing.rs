@@ -18,9 +18,11 @@ use crate::vocabulary::Kind;
 /// Rows that are fetched at once.
 const PART: usize = 1000;
 
-/// Privileges on objects, each with those who granted it: object ids of roles, without the object's owner, whose grants
-/// are taken back without saying whose they are.
+/// Privileges on objects, each with those who granted it: object ids of roles, and [`OWNER`].
 pub(super) type Grants = BTreeMap<Object, BTreeMap<&'static str, BTreeSet<u32>>>;
+
+/// Stands for the owner of the object as the one who granted: no role has this id.
+pub(super) const OWNER: u32 = 0;
 
 /// The grants of one database, on their way.
 pub(super) struct Cursor {
@@ -37,6 +39,8 @@ impl Cursor {
             return Ok(Cursor { rows: VecDeque::new(), ended: true, moved: false });
         }
         let entries = acl::entries();
+        // All rows will be fetched: a plan that is quick with the first ones is the wrong one.
+        session.execute("SET LOCAL cursor_tuple_fraction = 1")?;
         session.query(
             &format!(
                 "DECLARE standing SCROLL CURSOR FOR {entries} \
@@ -85,10 +89,8 @@ fn add(row: &Row, at: usize, grants: &mut Grants) -> Result<()> {
     let Some(kind) = Kind::from_name(get(row, 1)?) else { return Ok(()) };
     let Some(word) = kind.privilege(get(row, 5)?) else { return Ok(()) };
     let object = Object { session: at, kind, schema: get(row, 2)?, name: get(row, 3)?, detail: get(row, 4)? };
-    let grantors = grants.entry(object).or_default().entry(word).or_default();
-    if !get::<bool>(row, 7)? {
-        grantors.insert(get(row, 6)?);
-    }
+    let grantor = if get(row, 7)? { OWNER } else { get(row, 6)? };
+    grants.entry(object).or_default().entry(word).or_default().insert(grantor);
     Ok(())
 }
 

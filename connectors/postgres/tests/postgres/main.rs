@@ -5,5 +5,9 @@
 mod apply;
 mod desired;
 mod failures;
+mod identifiers;
+mod ownership;
 mod reading;
+mod scale;
 mod server;
+mod transactions;
