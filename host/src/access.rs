@@ -145,8 +145,12 @@ fn show(out: &mut dyn Write, plans: &[TargetPlan<'_>], statements: bool) -> Resu
     let failed = |error: std::io::Error| Failure::unexpected(format!("the plan cannot be shown: {error}"));
     for plan in plans {
         writeln!(out, "{}: {}\n", plan.loaded.settings.name, plan.subject()).map_err(failed)?;
-        plan.changes(|change| text::change(out, change, text::View::Plan { statements }))?;
-        writeln!(out, "{}", text::totals(&plan.totals)).map_err(failed)?;
+        let mut risky = 0;
+        plan.changes(|change| {
+            risky += u64::from(!change.risks.is_empty());
+            text::change(out, change, text::View::Plan { statements })
+        })?;
+        writeln!(out, "{}", text::totals(&plan.totals, risky)).map_err(failed)?;
     }
     Ok(())
 }
@@ -155,7 +159,12 @@ fn comment(out: &mut dyn Write, plans: &[TargetPlan<'_>], statements: bool) -> R
     let mut report = markdown::Report::new(statements);
     for plan in plans {
         report.heading(&format!("Access plan for {}", plan.loaded.settings.name));
-        report.paragraph(&format!("{}: {}.", plan.subject(), text::totals(&plan.totals)));
+        let mut risky = 0;
+        plan.changes(|change| {
+            risky += u64::from(!change.risks.is_empty());
+            Ok(())
+        })?;
+        report.paragraph(&format!("{}: {}.", plan.subject(), text::totals(&plan.totals, risky)));
         plan.changes(|change| {
             report.change(change, text::View::Plan { statements });
             Ok(())

@@ -111,7 +111,7 @@ pub(super) fn write(
         .map_err(failed)?;
         let mut first = true;
         plan.changes(|change| {
-            write!(out, "{}\n", if first { "" } else { "," })?;
+            writeln!(out, "{}", if first { "" } else { "," })?;
             first = false;
             let shape = ChangeShape { record: change.record, place: &change.place, risks: change.risks };
             serde_json::to_writer(&mut *out, &shape).map_err(io::Error::from)

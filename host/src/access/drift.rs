@@ -186,7 +186,7 @@ fn document(out: &mut dyn Write, plan: &TargetPlan<'_>) -> Result<Counts, Failur
         .map_err(failed)?;
     let mut first = true;
     let counts = differing(plan, |change, state| {
-        write!(out, "{}\n", if first { "" } else { "," })?;
+        writeln!(out, "{}", if first { "" } else { "," })?;
         first = false;
         let shape = DriftShape { state, place: &change.place, record: change.record };
         serde_json::to_writer(&mut *out, &shape).map_err(std::io::Error::from)

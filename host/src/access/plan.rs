@@ -103,7 +103,7 @@ impl<'a> TargetPlan<'a> {
 
     /// The same, for those who show it: what was planned stands in a saved plan, and the access controls where they stood.
     pub(super) fn saved(mut self, path: &Path, saved: &SavedTarget) -> Self {
-        self.path = path.to_owned();
+        path.clone_into(&mut self.path);
         self.file.files = vec![path.to_owned()];
         let places = saved.changes.iter();
         self.places =

@@ -60,15 +60,12 @@ pub async fn restore(
         "\nThis goes past Raito Cloud: there is no job, and Raito Cloud does not hear what became of it. What the file \
          deletes is deleted again, and access that was removed since the file was made may come back.\n",
     )?;
-    if !arguments.yes {
-        if let Err(failure) = confirm(ask) {
-            // As with Raito's own CLI, who does not want to go on has done nothing wrong.
-            return if failure.hint.is_none() {
-                say(out, "Cancelled: nothing was applied.")
-            } else {
-                Err(failure)
-            };
-        }
+    let confirmed = if arguments.yes { Ok(()) } else { confirm(ask) };
+    match confirmed {
+        Ok(()) => {}
+        // As with Raito's own CLI, who does not want to go on has done nothing wrong.
+        Err(failure) if failure.hint.is_none() => return say(out, "Cancelled: nothing was applied."),
+        Err(failure) => return Err(failure),
     }
 
     let sandbox = sandbox()?;

@@ -5,7 +5,7 @@
 //! it inherits from. Members of groups are known to the target alone: groups that a plan adds or removes are counted as groups.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
-use std::fmt::Display;
+use std::fmt::{self, Display};
 
 use serde::{Deserialize, Serialize};
 
@@ -77,8 +77,8 @@ impl Concerned {
     }
 }
 
-impl std::fmt::Display for Concerned {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl Display for Concerned {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let people = counted(self.people(), "person", "people");
         match (self.people(), self.groups.len()) {
             (_, 0) => f.write_str(&people),
@@ -183,6 +183,114 @@ impl Assessor<'_> {
 }
 
 /// `1 person`, `2 people`.
-pub(super) fn counted<N: Display + PartialEq + From<u8>>(count: N, one: &str, several: &str) -> String {
+pub(super) fn counted<N: Display + PartialEq + From<u8> + Copy>(
+    count: N,
+    one: &str,
+    several: &str,
+) -> String {
     if count == N::from(1) { format!("1 {one}") } else { format!("{count} {several}") }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a failed test should stop where it fails")]
+
+    use std::collections::{HashMap, HashSet};
+
+    use super::{Assessor, Risk, RiskKind};
+    use crate::access_file;
+    use crate::records::plan::{Beneficiaries, ChangeKind, PlanRecord, WhatRecord};
+
+    const FILE: &str = "accessProviders:
+  - { name: Base, who: { users: [ann, bob] }, what: [{ dataObject: { fullName: d.t, type: table }, permissions: [R] }] }
+  - name: Derived
+    who: { users: [bob, carl], inheritFrom: [Base] }
+    what: [{ dataObject: { fullName: d.t, type: table }, permissions: [R] }]
+";
+
+    fn record(id: &str, change: ChangeKind) -> PlanRecord {
+        PlanRecord {
+            id: id.into(),
+            name: id.into(),
+            actual_name: format!("r_{id}"),
+            change,
+            changed_in_target: None,
+            who: crate::records::plan::WhoDifference::default(),
+            what: crate::records::plan::WhatDifference::default(),
+            operations: Vec::new(),
+            errors: Vec::new(),
+            warnings: Vec::new(),
+        }
+    }
+
+    fn users(names: &[&str]) -> Beneficiaries {
+        Beneficiaries {
+            users: names.iter().map(|&name| name.to_owned()).collect(),
+            ..Beneficiaries::default()
+        }
+    }
+
+    fn item() -> WhatRecord {
+        serde_json::from_str(r#"{"dataObject":{"fullName":"d.t","type":"table"},"permissions":["R"]}"#)
+            .unwrap()
+    }
+
+    fn assess(record: &PlanRecord, administering: &[&str], many: u64) -> Vec<Risk> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("access.yml");
+        std::fs::write(&path, FILE).unwrap();
+        let file = access_file::load(&path, None, &folder.path().join("spool")).unwrap();
+        Assessor {
+            index: &file.index,
+            vocabulary: None,
+            administering: &administering.iter().map(|&id| id.to_owned()).collect::<HashSet<_>>(),
+            actual_names: &HashMap::from([("r_Base".to_owned(), "Base".to_owned())]),
+            many,
+        }
+        .assess(record)
+    }
+
+    fn told(risks: &[Risk]) -> Vec<(RiskKind, u64)> {
+        risks.iter().map(|risk| (risk.kind, risk.people)).collect()
+    }
+
+    #[test]
+    fn people_are_counted_through_inheritance_and_once() {
+        let mut revoked = record("Derived", ChangeKind::Update);
+        revoked.what.removed.push(item());
+        let risks = assess(&revoked, &[], 20);
+        assert_eq!(told(&risks), [(RiskKind::RemovesAccess, 3)]);
+        assert_eq!(risks[0].message, "takes access from 3 people");
+        // Who left the file counts too, and members of what is no member any more.
+        revoked.what.removed.clear();
+        revoked.who.removed = Beneficiaries { inherit_from: vec!["r_Base".into()], ..users(&["dora"]) };
+        assert_eq!(told(&assess(&revoked, &[], 20)), [(RiskKind::RemovesAccess, 3)]);
+    }
+
+    #[test]
+    fn what_is_only_given_takes_nothing() {
+        let mut more = record("Base", ChangeKind::Update);
+        more.who.added = users(&["ann"]);
+        more.what.added.push(item());
+        assert_eq!(told(&assess(&more, &[], 20)), []);
+        assert_eq!(told(&assess(&more, &["Base"], 20)), [(RiskKind::GrantsAdmin, 2)]);
+        assert_eq!(told(&assess(&more, &[], 1)), [(RiskKind::ManyPeople, 2)]);
+    }
+
+    #[test]
+    fn removal_is_told_whoever_had_it() {
+        let gone = record("Gone", ChangeKind::Delete);
+        assert_eq!(told(&assess(&gone, &[], 20)), [(RiskKind::RemovesAccessControl, 0)]);
+        let mut gone = gone;
+        gone.who.removed = users(&["eve"]);
+        gone.who.removed.groups.push("all".into());
+        let risks = assess(&gone, &[], 20);
+        assert_eq!(told(&risks), [(RiskKind::RemovesAccessControl, 1), (RiskKind::RemovesAccess, 1)]);
+        assert_eq!(risks[1].message, "takes access from 1 person and 1 group");
+    }
+
+    #[test]
+    fn nothing_is_told_of_what_does_not_change() {
+        assert_eq!(told(&assess(&record("Base", ChangeKind::None), &["Base"], 0)), []);
+    }
 }

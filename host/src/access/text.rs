@@ -164,8 +164,8 @@ pub(super) fn line_of_what(item: &WhatRecord) -> String {
     if item.permissions.is_empty() { on } else { format!("{} on {on}", item.permissions.join(", ")) }
 }
 
-/// `1 to create, 2 to change, 9 unchanged`.
-pub(super) fn totals(totals: &PlanTotals) -> String {
+/// `1 to create, 2 to change, 9 unchanged; 1 with risks`.
+pub(super) fn totals(totals: &PlanTotals, risky: u64) -> String {
     let mut parts = Vec::new();
     for (count, what) in
         [(totals.create, "to create"), (totals.update, "to change"), (totals.delete, "to remove")]
@@ -183,5 +183,6 @@ pub(super) fn totals(totals: &PlanTotals) -> String {
     if totals.errors > 0 {
         parts.push(format!("{} with errors", counted(totals.errors, "access control", "access controls")));
     }
-    parts.join(", ")
+    let risks = if risky > 0 { format!("; {risky} with risks") } else { String::new() };
+    parts.join(", ") + &risks
 }

@@ -99,17 +99,18 @@ pub async fn schema(
     display: &Display,
     out: &mut (dyn Write + Send),
 ) -> Result<(), Failure> {
-    let vocabulary = match settings.targets.is_empty() {
-        true => None,
-        false => match taking_part(settings, display)?.as_slice() {
-            [target] => Some(vocabulary(settings, target, display).await?.1),
-            _ => {
-                display.warning("there are several targets: the schema is that of all connectors; name one with --only-targets");
-                None
-            }
-        },
+    let targets = if settings.targets.is_empty() { Vec::new() } else { taking_part(settings, display)? };
+    let vocabulary = match targets.as_slice() {
+        [] => None,
+        [target] => vocabulary(settings, target, display).await?.1,
+        _ => {
+            display.warning(
+                "there are several targets: the schema is that of all connectors; name one with --only-targets",
+            );
+            None
+        }
     };
-    let schema = access_file::schema(vocabulary.flatten().as_ref());
+    let schema = access_file::schema(vocabulary.as_ref());
     let text = serde_json::to_string_pretty(&schema).unwrap_or_default();
     writeln!(out, "{text}").map_err(|error| Failure::unexpected(error.to_string()))
 }

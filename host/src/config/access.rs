@@ -146,11 +146,9 @@ pub(super) fn read(
         let problem = Problem::Invalid { key: key.to_owned(), reason, hint: Some(hint.to_owned()) };
         invalid.push((origin, problem));
     };
-    if let Some((path, origin)) = text("access-file") {
-        if !access.file_for_all {
-            access.file = Some(bases.join(&origin, &path));
-            access.file_for_all = origin.line().is_none();
-        }
+    if let Some((path, origin)) = text("access-file").filter(|_| !access.file_for_all) {
+        access.file = Some(bases.join(&origin, &path));
+        access.file_for_all = origin.line().is_none();
     }
     if let Some((prefix, origin)) = text("access-prefix") {
         if prefix.chars().all(|one| one.is_ascii_alphanumeric() || matches!(one, '_' | '-')) {
