@@ -8,8 +8,9 @@
 //! - a plan in which everything stands as desired;
 //! - a plan in which every tenth access control changes;
 //!
-//! and once the first plan, in which nothing stands yet, and the first apply. For two sizes, so that it can be seen how memory
-//! follows the number of permissions. The memory is the peak of the whole process, connector included.
+//! and once the first plan, in which nothing stands yet, and the first apply, of [`PORTION`] access controls. For two sizes, so
+//! that it can be seen how memory follows the number of permissions. The memory is the peak of the whole process, connector
+//! included.
 //!
 //! Options: `--controls N` (10,000; the smaller size is a tenth of it), `--rounds N`.
 
@@ -28,6 +29,9 @@ type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
 const ROUNDS: usize = 5;
 /// Permissions in each access control.
 const PERMISSIONS: usize = 10;
+/// Access controls that are applied at once: a transaction that makes more roles needs a server with more locks than one
+/// has by default.
+const PORTION: usize = 1_000;
 const TABLES: usize = 1_000;
 const USERS: usize = 200;
 /// All that a plan can need to know.
@@ -54,7 +58,7 @@ fn main() -> Outcome<()> {
         "{TABLES} tables, {USERS} users, {PERMISSIONS} permissions in each access control; median of {rounds} rounds\n"
     );
     println!(
-        "{:>9} {:>12} {:<34} {:>9} {:>9} {:>9}",
+        "{:>9} {:>12} {:<36} {:>9} {:>9} {:>9}",
         "controls", "permissions", "what", "seconds", "x floor", "RSS MiB"
     );
     for controls in [controls / 10, controls] {
@@ -71,15 +75,28 @@ fn size(controls: usize, rounds: usize) -> Outcome<()> {
         let times = if floor > 0.0 { format!("{:.2}", measured.seconds / floor) } else { "-".to_owned() };
         let permissions = controls * PERMISSIONS;
         println!(
-            "{controls:>9} {permissions:>12} {what:<34} {:>9.2} {times:>9} {:>9.1}",
-            measured.seconds, measured.peak_mib
+            "{controls:>9} {permissions:>12} {what:<36} {:>9.2} {times:>9} {:>9}",
+            measured.seconds,
+            if measured.peak_mib.is_nan() { "-".to_owned() } else { format!("{:.1}", measured.peak_mib) },
         );
     };
     // Compiles the connector, so that no round pays for it.
     raito(place.path(), &["access", "schema"], &[0])?;
     raito(place.path(), &["access", "validate"], &[0])?;
     line("first plan: nothing stands", raito(place.path(), &["access", "plan"], &[2])?, 0.0);
-    line("first apply", raito(place.path(), &["access", "apply", "--yes"], &[0])?, 0.0);
+    let mut applied = PORTION.min(controls);
+    loop {
+        std::fs::write(place.path().join("portion.json"), access_file(applied, false))?;
+        let arguments = ["access", "apply", "--yes", "--access-file", "portion.json"];
+        let measured = raito(place.path(), &arguments, &[0])?;
+        if applied <= PORTION {
+            line(&format!("first apply, of {applied} access controls"), measured, 0.0);
+        }
+        if applied == controls {
+            break;
+        }
+        applied = (applied + PORTION).min(controls);
+    }
     let (mut floor, mut same, mut changed) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..rounds {
         floor.push(bare_read(&server));
@@ -119,33 +136,8 @@ fn prepare(server: &Postgres, place: &Path, controls: usize) -> Outcome<()> {
             USERS - 1
         ),
     );
-    let file = |changed: bool| {
-        let mut text = String::from("{\"accessProviders\":[");
-        for control in 0..controls {
-            let separator = if control > 0 { ",\n" } else { "\n" };
-            let _ = write!(text, "{separator}{{\"name\":\"Control {control}\",\"who\":{{\"users\":[");
-            let more = usize::from(changed && control % 10 == 0);
-            for user in 0..2 + more {
-                let separator = if user > 0 { "," } else { "" };
-                let _ = write!(text, "{separator}\"u{}\"", (control + user * 7) % USERS);
-            }
-            text.push_str("]},\"what\":[");
-            for permission in 0..PERMISSIONS {
-                let separator = if permission > 0 { "," } else { "" };
-                let table = (control * PERMISSIONS + permission) % TABLES;
-                let _ = write!(
-                    text,
-                    "{separator}{{\"dataObject\":{{\"fullName\":\"postgres.public.t{table}\",\"type\":\"table\"}},\
-                     \"permissions\":[\"SELECT\"]}}"
-                );
-            }
-            text.push_str("]}");
-        }
-        text.push_str("\n]}\n");
-        text
-    };
-    std::fs::write(place.join("access.json"), file(false))?;
-    std::fs::write(place.join("changed.json"), file(true))?;
+    std::fs::write(place.join("access.json"), access_file(controls, false))?;
+    std::fs::write(place.join("changed.json"), access_file(controls, true))?;
     let connectors = std::env::var_os("RAITO_TEST_CONNECTORS").map_or_else(
         || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../target/connectors"),
         PathBuf::from,
@@ -162,6 +154,33 @@ fn prepare(server: &Postgres, place: &Path, controls: usize) -> Outcome<()> {
         ),
     )?;
     Ok(())
+}
+
+/// An access file; `changed` gives every tenth access control one user more.
+fn access_file(controls: usize, changed: bool) -> String {
+    let mut text = String::from("{\"accessProviders\":[");
+    for control in 0..controls {
+        let separator = if control > 0 { ",\n" } else { "\n" };
+        let _ = write!(text, "{separator}{{\"name\":\"Control {control}\",\"who\":{{\"users\":[");
+        let more = usize::from(changed && control % 10 == 0);
+        for user in 0..2 + more {
+            let separator = if user > 0 { "," } else { "" };
+            let _ = write!(text, "{separator}\"u{}\"", (control + user * 7) % USERS);
+        }
+        text.push_str("]},\"what\":[");
+        for permission in 0..PERMISSIONS {
+            let separator = if permission > 0 { "," } else { "" };
+            let table = (control * PERMISSIONS + permission) % TABLES;
+            let _ = write!(
+                text,
+                "{separator}{{\"dataObject\":{{\"fullName\":\"postgres.public.t{table}\",\"type\":\"table\"}},\
+                 \"permissions\":[\"SELECT\"]}}"
+            );
+        }
+        text.push_str("]}");
+    }
+    text.push_str("\n]}\n");
+    text
 }
 
 /// Runs the program, and reads the peak of its memory when it has ended.

@@ -97,6 +97,9 @@ impl Display {
             Mode::Terminal(_) => TICK,
             Mode::Plain | Mode::Log => PLAIN,
         };
+        if let Mode::Terminal(bar) = &self.mode {
+            bar.reset();
+        }
         let mut ticks = tokio::time::interval(period);
         ticks.tick().await;
         self.tick(what, progress, started);
@@ -107,8 +110,9 @@ impl Display {
                 _ = ticks.tick() => self.tick(what, progress, started),
             }
         };
+        // The line goes: what is printed next may be for standard output, on the same terminal.
         if let Mode::Terminal(bar) = &self.mode {
-            bar.set_message("");
+            bar.finish_and_clear();
         }
         outcome
     }
