@@ -40,7 +40,7 @@ impl Document {
     }
 
     pub(crate) fn body(&self, step: &Step) -> String {
-        self.lines[step.body.clone()].iter().map(|line| format!("{line}\n")).collect()
+        self.lines[step.body.clone()].iter().flat_map(|line| [line.as_str(), "\n"]).collect()
     }
 
     pub(crate) fn steps(&self) -> Vec<Step> {

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # Stands in for GitHub's `gh`: one comment and one issue, kept as files. What it is not asked for by the workflow fails.
 set -euo pipefail
-cd_state() { printf '%s/%s' "$GITHUB_STATE" "$1"; }
-comment=$(cd_state comment)
-issue=$(cd_state issue)
+state() { printf '%s/%s' "$GITHUB_STATE" "$1"; }
+comment=$(state comment)
+issue=$(state issue)
 last="${!#}"
 case "$*" in
   "api --paginate repos/acme/access/issues/7/comments --jq "*) if [ -e "$comment" ]; then echo 4711; fi ;;

@@ -91,7 +91,7 @@ impl Story {
         for (at, command) in commands.iter().enumerate() {
             let wanted = if at + 1 == commands.len() { code } else { 0 };
             let output = self.command(line, &self.machine.localized(command), wanted);
-            block.push_str(&format!("$ {command}\n{output}"));
+            block.extend(["$ ", command, "\n", &output]);
         }
         block
     }
