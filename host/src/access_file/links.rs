@@ -4,7 +4,7 @@
 //! the target. [`Links::spelling`] gives what the spool says for it; connectors find `ID:<id>` without regard to
 //! letter case, so two ids that differ by it alone must not be referred to.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::control::Control;
@@ -26,8 +26,9 @@ pub(super) struct Links {
     lower_names: HashMap<String, u32>,
     /// Positions by the name in the target.
     actual_names: HashMap<String, u32>,
-    links: Vec<Link>,
-    texts: HashMap<Arc<str>, ()>,
+    references: Vec<Link>,
+    /// Of the references, each once.
+    texts: HashSet<Arc<str>>,
     compared: usize,
 }
 
@@ -82,17 +83,17 @@ impl Links {
         for (deleted, links) in [(false, &control.inherits), (true, &control.disinherits)] {
             for (text, place) in links {
                 let text = self.intern(text);
-                self.links.push(Link { at, text, place: *place, deleted });
+                self.references.push(Link { at, text, place: *place, deleted });
             }
         }
     }
 
     fn intern(&mut self, text: &str) -> Arc<str> {
-        if let Some((known, ())) = self.texts.get_key_value(text) {
+        if let Some(known) = self.texts.get(text) {
             return Arc::clone(known);
         }
         let text: Arc<str> = text.into();
-        self.texts.insert(Arc::clone(&text), ());
+        self.texts.insert(Arc::clone(&text));
         text
     }
 
@@ -145,11 +146,11 @@ impl Links {
 
     /// Resolves inheritance, once all files are read.
     pub(super) fn finish(&mut self, report: &mut Report) {
-        let links = std::mem::take(&mut self.links);
+        let references = std::mem::take(&mut self.references);
         let mut inherits: Vec<Vec<(u32, Place)>> = Vec::new();
         inherits.resize_with(self.index.len(), Vec::new);
         let mut warned: HashMap<Arc<str>, Option<String>> = HashMap::new();
-        for link in &links {
+        for link in &references {
             let Some(parent) = self.check(link, &mut warned, report) else { continue };
             let Some(parents) = inherits.get_mut(link.at as usize).filter(|_| !link.deleted) else {
                 continue;
