@@ -106,8 +106,11 @@ fn json_and_yaml_give_the_same_spool() {
         \"permissions\": [\"P\"]}]}]}";
     let yaml = "accessProviders:\n- what: [{permissions: [P], dataObject: {type: t, fullName: 'd\"é'}}]\n  name: A\n";
     let digests = [("a.json", json), ("a.yaml", yaml)].map(|one| {
-        let (file, controls) = Folder::new(&[one]).load_all().unwrap();
+        let folder = Folder::new(&[one]);
+        let (file, controls) = folder.load_all().unwrap();
         assert_eq!(controls[0].what[0].object.full_name, "d\"é");
+        let spool = std::fs::metadata(folder.0.path().join("spool.json")).unwrap();
+        assert_eq!(std::os::unix::fs::PermissionsExt::mode(&spool.permissions()) & 0o777, 0o600);
         file.sha256
     });
     assert_eq!(digests[0], digests[1]);
