@@ -195,7 +195,8 @@ accessProviders:
   - { name: Losing, who: { users: [eve] }, deletedWho: { users: [ann], inheritFrom: [Top] } }
 ";
     let (file, controls) = Folder::new(&[("a.yml", text)]).load_all().unwrap();
-    let people = ["Top", "Left", "right", "BOTTOM", "ByActualName", "Losing"].map(|id| file.index.people(id));
+    let people =
+        ["Top", "Left", "right", "BOTTOM", "ByActualName", "Losing"].map(|id| file.index.people(id).len());
     assert_eq!(people, [4, 3, 4, 2, 5, 1]);
     assert_eq!(controls[4].who.access_controls, ["r"]);
     assert_eq!(controls[5].deleted_who.access_controls, ["ID:Top"]);
