@@ -146,7 +146,12 @@ fn find(
             let name = by_external_id().or(request.actual_name.as_deref())?;
             cluster.roles.get(name)
         });
-        let Some(role) = role else { continue };
+        let Some(role) = role else {
+            if let (Some(name), false, false) = (by_external_id(), prefix.is_empty(), entry.delete) {
+                entry.naming.warning = Some(format!("there is no role {name:?}: a new one is made"));
+            }
+            continue;
+        };
         let mark = mark(role);
         if let Some(other) = mark.as_ref().filter(|mark| mark.prefix != prefix) {
             let owner = ownership_mark::owner(&other.prefix);

@@ -2,7 +2,7 @@
 //!
 //! `plan` and `apply` both come here: what the one prints is what the other runs.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use raito_connector::{Action, ApplyOptions, Change, DesiredAccessControl, Result};
 
@@ -44,6 +44,8 @@ pub(super) struct Context<'a> {
     positions: HashMap<String, usize>,
     /// New names of roles by the present ones.
     renamed: HashMap<String, String>,
+    /// Names of roles that are going to be dropped.
+    leaving: HashSet<String>,
     /// Names of roles by their object ids.
     roles: HashMap<u32, String>,
     /// For each position its place among the roles that stand, from 1.
@@ -93,6 +95,8 @@ impl<'a> Context<'a> {
                 renamed.insert(current.clone(), naming.name.clone());
             }
         }
+        let leaving =
+            entries.iter().filter(|entry| entry.leaves()).filter_map(|entry| entry.naming.current.as_ref());
         let marked = naming::marked(&cluster, &options.prefix);
         Ok(Context {
             settings,
@@ -105,6 +109,7 @@ impl<'a> Context<'a> {
             marked: marked.into_iter().map(|(id, role)| (id.to_lowercase(), role.name.clone())).collect(),
             positions: entries.iter().enumerate().map(|(at, one)| (one.id.to_lowercase(), at)).collect(),
             renamed,
+            leaving: leaving.cloned().collect(),
             roles: cluster.roles.values().map(|role| (role.oid, role.name.clone())).collect(),
             places,
             cluster,
@@ -175,6 +180,9 @@ impl<'a> Context<'a> {
             return Ok((entry.naming.name.clone(), Some(at)));
         }
         match self.cluster.roles.get(reference) {
+            Some(_) if self.leaving.contains(reference) => {
+                Err(format!("the role {reference:?} is going to be removed"))
+            }
             Some(role) if !role.login && self.settings.covers_role(reference) => {
                 Ok((reference.to_owned(), None))
             }
@@ -210,22 +218,22 @@ impl<'a> Context<'a> {
         draft: &mut Draft,
     ) {
         let Some(entry) = self.entries.get(at) else { return };
+        if let Some(error) = &entry.naming.error {
+            return draft.errors.push(error.clone());
+        }
         match (entry.shape, control.action) {
-            (Shape::Role, _) => match &entry.naming {
-                naming if naming.error.is_some() => draft.errors.extend(naming.error.clone()),
-                naming if control.delete => {
-                    if let Some(current) = &naming.current {
-                        removal::plan(control, current, standing, self, draft);
-                    }
-                    let known = !self.prefix.is_empty() && !draft.steps.is_empty();
-                    draft.changed_in_target = known.then_some(false);
+            (Shape::Role, _) if control.delete => {
+                if let Some(current) = &entry.naming.current {
+                    removal::plan(control, current, standing, self, draft);
                 }
-                _ => {
-                    let role = self.current_role(entry).map(|role| role.oid);
-                    let wanted = wanted.map(|wanted| privileges::complete(wanted, found, role, self, draft));
-                    self.plan_role(control, entry, wanted.as_ref(), standing, draft);
-                }
-            },
+                let known = !self.prefix.is_empty() && !draft.steps.is_empty();
+                draft.changed_in_target = known.then_some(false);
+            }
+            (Shape::Role, _) => {
+                let role = self.current_role(entry).map(|role| role.oid);
+                let wanted = wanted.map(|wanted| privileges::complete(wanted, found, role, self, draft));
+                self.plan_role(control, entry, wanted.as_ref(), standing, draft);
+            }
             (Shape::Filter, _) => filters::plan(at, control, &self.filters, self, draft),
             _ if control.delete => {}
             (_, Action::Mask) => draft.errors.push("column masks are not supported by PostgreSQL".into()),

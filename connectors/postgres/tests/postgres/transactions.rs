@@ -21,7 +21,7 @@ fn an_error_that_is_known_before_stops_everything() {
     let (server, settings) = shop();
     let good = role("a", "good", who(&["ann"], &[]), selects(&["postgres.sales.orders"]));
     let old = role("d", "old", who(&["ann"], &[]), vec![]);
-    converge(&server, &settings, "R_", &[old.clone()]);
+    converge(&server, &settings, "R_", std::slice::from_ref(&old));
     let before = catalogue(&server);
     let desired = [
         good.clone(),
@@ -58,7 +58,7 @@ fn an_error_of_the_server_undoes_everything() {
     }
     let settings = server.settings(&[("pg-user", "raito"), ("pg-password", "raito")]);
     let first = role("z", "first", who(&["ann"], &[]), selects(&["postgres.sales.orders"]));
-    apply_with(&settings, &all_or_nothing(), &[first.clone()]);
+    apply_with(&settings, &all_or_nothing(), std::slice::from_ref(&first));
     let before = catalogue(&server);
     let desired = [
         role("a", "good", who(&["ann"], &[]), selects(&["postgres.sales.orders"])),
