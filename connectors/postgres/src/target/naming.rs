@@ -47,8 +47,8 @@ fn translated_prefix(prefix: &str) -> String {
     with_end
 }
 
-/// Whether a name that stands can stay: it is the hint itself, or it was made from it, with or without a number. Which of several
-/// access controls with the same hint came first is no matter then.
+/// Whether a name that stands can stay: it is the hint itself, or it was made from it, with or without a number. Which
+/// of several access controls with the same hint came first is no matter then.
 pub(super) fn can_stay(name: &str, hint: &str, prefix: &str) -> bool {
     let base = constraints().translate(&format!("{prefix}{hint}"));
     // As much as the generator leaves for a number.

@@ -81,6 +81,17 @@ fn an_error_of_the_server_undoes_everything() {
 }
 
 #[test]
+fn who_is_named_is_not_taken_away() {
+    let (server, settings) = shop();
+    let control = role("a", "team", who(&["ann", "bob"], &[]), vec![]);
+    converge(&server, &settings, "R_", std::slice::from_ref(&control));
+    server.sql("postgres", "ALTER ROLE bob NOLOGIN");
+    let feedback = apply(&settings, "R_", &[control]);
+    assert_eq!(feedback["a"].errors, ["there is no user \"bob\""]);
+    assert_eq!(server.rows("postgres", "SELECT pg_has_role('bob', 'r_team', 'MEMBER')"), ["t"]);
+}
+
+#[test]
 fn roles_can_change_sides() {
     let (server, settings) = shop();
     let chain = |order: [&str; 3]| -> Vec<DesiredAccessControl> {
