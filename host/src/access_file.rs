@@ -1,19 +1,20 @@
 //! Access files of access-as-code: who has access to what, written by people and kept in a repository.
 //!
 //! The format is Raito's own, as [`crate::records::desired`] reads it from Raito Cloud, judged as strictly as
-//! something that people write by hand has to be; `docs/access-file.md` is its reference. [`load`] reads one file or a folder of them:
+//! something that people write by hand has to be; `docs/access-file.md` is its reference. [`load`] reads one file or
+//! a folder of them:
 //!
-//! 1. [`folder`] finds the files;
-//! 2. [`events`] and [`tree`] give the access providers of each, one at a time, with the place of everything;
-//! 3. [`check`] judges each by the tables of [`format`], and [`control`] what tables cannot say;
-//! 4. [`links`] keeps what access controls say about each other, and resolves it when all files are read;
+//! 1. `folder` finds the files;
+//! 2. `events` and `tree` give the access providers of each, one at a time, with the place of everything;
+//! 3. `check` judges each by the tables of `format`, and `control` what tables cannot say;
+//! 4. `links` keeps what access controls say about each other, and resolves it when all files are read;
 //! 5. the access controls go into the spool: one file in Raito's shape that the rest of the program works with.
 //!
-//! Every file is read once, so that all of this is about the same content. What is kept in memory is one access provider and the
-//! [`Index`]. In between, the records wait in an unnamed temporary file: what a name in `inheritFrom` stands for is
-//! known at the end only.
+//! Every file is read once, so that all of this is about the same content. What is kept in memory is one access
+//! provider and the [`Index`]. In between, the records wait in an unnamed temporary file: what a name in `inheritFrom`
+//! stands for is known at the end only.
 
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead, BufReader, BufWriter, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -64,7 +65,8 @@ pub struct AccessFile {
     pub index: Index,
 }
 
-/// Loads an access file, or a folder of them, and writes the merged result to `spool`, which is made or replaced.
+/// Loads an access file, or a folder of them, and writes the merged result to `spool`, which is made (readable by its
+/// owner alone) or replaced.
 ///
 /// References to access controls stand there as `ID:<id>`, and permissions as the target spells them where a
 /// `vocabulary` is given. Without one, types and permissions are not judged.
@@ -149,8 +151,12 @@ fn write_spool(waiting: BufWriter<File>, links: &Links, spool: &Path) -> io::Res
     let mut waiting = waiting.into_inner().map_err(io::IntoInnerError::into_error)?;
     waiting.rewind()?;
     let mut waiting = BufReader::with_capacity(1 << 18, waiting);
-    let mut spool =
-        Hashing { file: BufWriter::with_capacity(1 << 18, File::create(spool)?), hash: Sha256::new() };
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let file = BufWriter::with_capacity(1 << 18, options.open(spool)?);
+    let mut spool = Hashing { file, hash: Sha256::new() };
     spool.write_all(b"{\"accessProviders\":[")?;
     let mut separator: &[u8] = b"\n";
     let (mut line, mut encoded) = (Vec::new(), Vec::new());

@@ -6,7 +6,7 @@
 //!
 //! The desired access controls are gone through in rounds. The first one keeps what names and references need; the
 //! others plan one access control after the other, hand the plan over or carry out a part of it, and forget it. Held
-//! are the cluster's roles and memberships, some hundred bytes for each access control, and for a moment the permissions
+//! are the cluster's roles and memberships, a little for each access control, and for a moment the permissions
 //! of a few of them.
 //!
 //! The prefix is the owner: roles and policies are found by a mark that carries it (`ownership_mark`), whatever they

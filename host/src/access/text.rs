@@ -165,7 +165,7 @@ pub(super) fn line_of_what(item: &WhatRecord) -> String {
 }
 
 /// `1 to create, 2 to change, 9 unchanged; 1 with risks`.
-pub(super) fn totals(totals: &PlanTotals, risky: u64) -> String {
+pub(super) fn totals(totals: &PlanTotals, with_risks: u64) -> String {
     let mut parts = Vec::new();
     for (count, what) in
         [(totals.create, "to create"), (totals.update, "to change"), (totals.delete, "to remove")]
@@ -183,6 +183,6 @@ pub(super) fn totals(totals: &PlanTotals, risky: u64) -> String {
     if totals.errors > 0 {
         parts.push(format!("{} with errors", counted(totals.errors, "access control", "access controls")));
     }
-    let risks = if risky > 0 { format!("; {risky} with risks") } else { String::new() };
+    let risks = if with_risks > 0 { format!("; {with_risks} with risks") } else { String::new() };
     parts.join(", ") + &risks
 }

@@ -4,7 +4,7 @@
 //! the target. [`Links::spelling`] gives what the spool says for it; connectors find `ID:<id>` without regard to
 //! letter case, so two ids that differ by it alone must not be referred to.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::control::Control;
@@ -26,8 +26,9 @@ pub(super) struct Links {
     lower_names: HashMap<String, u32>,
     /// Positions by the name in the target.
     actual_names: HashMap<String, u32>,
-    links: Vec<Link>,
-    texts: HashMap<Arc<str>, ()>,
+    references: Vec<Link>,
+    /// Of the references, each once.
+    texts: HashSet<Arc<str>>,
     compared: usize,
 }
 
@@ -77,22 +78,49 @@ impl Links {
         self.lower_names.entry(name.to_lowercase()).or_insert(at);
         self.names.insert(name, at);
         if let Some(actual) = &record.actual_name {
-            self.actual_names.insert(actual.clone(), at);
+            self.add_actual_name(actual, at, control.place, report);
         }
         for (deleted, links) in [(false, &control.inherits), (true, &control.disinherits)] {
             for (text, place) in links {
                 let text = self.intern(text);
-                self.links.push(Link { at, text, place: *place, deleted });
+                self.references.push(Link { at, text, place: *place, deleted });
+            }
+        }
+    }
+
+    /// Two access controls of one name in the target would work on the same thing. Names of masks and filters may
+    /// stand once for each table.
+    fn add_actual_name(&mut self, actual: &str, at: u32, place: Place, report: &mut Report) {
+        let Some(control) = self.control(at).filter(|control| control.action == Action::Other) else {
+            return;
+        };
+        let name = Arc::clone(&control.name);
+        match self.actual_names.get(actual).and_then(|other| self.control(*other)) {
+            None => {
+                self.actual_names.insert(actual.to_owned(), at);
+            }
+            Some(other) => {
+                let message = format!(
+                    "another access control has the `actualName` {}: {}",
+                    quoted(actual),
+                    report.name_of(other.place)
+                );
+                report.warning(
+                    place,
+                    Some(&name),
+                    message,
+                    Some("both would change the same in the target".into()),
+                );
             }
         }
     }
 
     fn intern(&mut self, text: &str) -> Arc<str> {
-        if let Some((known, ())) = self.texts.get_key_value(text) {
+        if let Some(known) = self.texts.get(text) {
             return Arc::clone(known);
         }
         let text: Arc<str> = text.into();
-        self.texts.insert(Arc::clone(&text), ());
+        self.texts.insert(Arc::clone(&text));
         text
     }
 
@@ -145,22 +173,40 @@ impl Links {
 
     /// Resolves inheritance, once all files are read.
     pub(super) fn finish(&mut self, report: &mut Report) {
-        let links = std::mem::take(&mut self.links);
+        let references = std::mem::take(&mut self.references);
         let mut inherits: Vec<Vec<(u32, Place)>> = Vec::new();
         inherits.resize_with(self.index.len(), Vec::new);
         let mut warned: HashMap<Arc<str>, Option<String>> = HashMap::new();
-        for link in &links {
-            let Some(parent) = self.check(link, &mut warned, report) else { continue };
-            let Some(parents) = inherits.get_mut(link.at as usize).filter(|_| !link.deleted) else {
-                continue;
-            };
-            if parents.iter().any(|(known, _)| *known == parent) {
-                let message = format!("{} is inherited from twice", quoted(&link.text));
+        // The references of one access control so far; they follow each other, those of `deletedWho` last.
+        let mut own: Vec<(Option<u32>, &Link)> = Vec::new();
+        for link in &references {
+            if own.first().is_some_and(|(_, other)| other.at != link.at) {
+                own.clear();
+            }
+            let parent = self.check(link, &mut warned, report);
+            let same = own
+                .iter()
+                .find(|(known, other)| other.text == link.text || known.is_some() && *known == parent);
+            if let Some((_, first)) = same {
                 let name = self.control(link.at).map(|control| &*control.name);
-                report.warning(link.place, name, message, Some("remove one of the two".into()));
-            } else {
+                let hint = Some("remove one of the two".into());
+                if link.deleted && !first.deleted {
+                    let line = first.place.position.map_or(0, |position| position.line);
+                    let message = format!(
+                        "{} stands in `who.inheritFrom` (line {line}) and in `deletedWho.inheritFrom`",
+                        quoted(&link.text)
+                    );
+                    report.error(link.place, name, message, hint);
+                } else {
+                    let message = format!("{} is named twice in `inheritFrom`", quoted(&link.text));
+                    report.warning(link.place, name, message, hint);
+                }
+            } else if let Some((parents, parent)) = inherits.get_mut(link.at as usize).zip(parent)
+                && !link.deleted
+            {
                 parents.push((parent, link.place));
             }
+            own.push((parent, link));
         }
         cycles::check(&self.index, &inherits, report);
         for (control, parents) in self.index.controls.iter_mut().zip(inherits) {

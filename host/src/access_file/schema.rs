@@ -8,6 +8,10 @@ use serde_json::{Map, Value, json};
 use super::format::{ACTIONS, CONTROL, CRITERIA, FILE, Key, OBJECT, OWNER, Shape, Table, WHAT, WHO};
 use super::vocabulary::Vocabulary;
 
+/// Not blank, no control characters.
+const NAME: &str =
+    r"^[^\u0000-\u001f\u007f-\u009f]*[^\s\u0000-\u001f\u007f-\u009f][^\u0000-\u001f\u007f-\u009f]*$";
+
 /// The JSON Schema of access files (draft 2020-12). With a `vocabulary` it knows the target's types and permissions.
 pub fn schema(vocabulary: Option<&Vocabulary>) -> Value {
     let mut definitions = Map::new();
@@ -100,9 +104,6 @@ fn shape(shape: Shape, definitions: &mut Map<String, Value>) -> Value {
         json!({ "$ref": format!("#/$defs/{}", table.name) })
     };
     let texts = json!(["string", "number", "boolean"]);
-    // Not blank, no control characters.
-    const NAME: &str =
-        r"^[^\u0000-\u001f\u007f-\u009f]*[^\s\u0000-\u001f\u007f-\u009f][^\u0000-\u001f\u007f-\u009f]*$";
     let name = || json!({ "type": texts, "pattern": NAME });
     match shape {
         Shape::Name => name(),

@@ -132,6 +132,8 @@ impl<R: Read> Iterator for Characters<R> {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::unwrap_used, reason = "a failed test should stop where it fails")]
+
     use super::{Allowance, BLOCK, Characters, LONGEST_VALUE};
 
     fn read(bytes: &[u8]) -> Result<String, String> {

@@ -1,6 +1,6 @@
 //! Whole access files: what they become, and what is said about bad ones.
 
-#![expect(clippy::unwrap_used, reason = "a failed test should stop where it fails")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a failed test should stop where it fails")]
 
 use std::path::Path;
 

@@ -44,12 +44,12 @@ pub struct AccessTargetArgs {
 /// Arguments of `access validate`.
 #[derive(Debug, Args)]
 pub struct ValidateArgs {
-    /// Which targets, and which access file.
-    #[command(flatten)]
-    pub of: AccessTargetArgs,
     /// How to print what was found
     #[arg(long, value_enum, default_value_t)]
     pub format: Format,
+    /// Which targets, and which access file.
+    #[command(flatten)]
+    pub of: AccessTargetArgs,
 }
 
 /// What a plan shows.
@@ -66,9 +66,6 @@ pub struct ShowArgs {
 /// Arguments of `access plan`.
 #[derive(Debug, Args)]
 pub struct PlanArgs {
-    /// Which targets, and which access file.
-    #[command(flatten)]
-    pub of: AccessTargetArgs,
     /// What it shows.
     #[command(flatten)]
     pub show: ShowArgs,
@@ -78,6 +75,9 @@ pub struct PlanArgs {
     /// How to print it
     #[arg(long, value_enum, default_value_t)]
     pub format: ReportFormat,
+    /// Which targets, and which access file.
+    #[command(flatten)]
+    pub of: AccessTargetArgs,
 }
 
 /// Arguments of `access apply`.
@@ -86,9 +86,6 @@ pub struct ApplyArgs {
     /// A saved plan; without one, a plan is made and shown, and has to be confirmed
     #[arg(value_name = "PLAN")]
     pub plan: Option<PathBuf>,
-    /// Which targets, and which access file.
-    #[command(flatten)]
-    pub of: AccessTargetArgs,
     /// What it shows.
     #[command(flatten)]
     pub show: ShowArgs,
@@ -102,31 +99,34 @@ pub struct ApplyArgs {
     /// How to print it
     #[arg(long, value_enum, default_value_t)]
     pub format: Format,
+    /// Which targets, and which access file.
+    #[command(flatten)]
+    pub of: AccessTargetArgs,
 }
 
 /// Arguments of `access drift`.
 #[derive(Debug, Args)]
 pub struct DriftArgs {
-    /// Which targets, and which access file.
-    #[command(flatten)]
-    pub of: AccessTargetArgs,
     /// How to print it
     #[arg(long, value_enum, default_value_t)]
     pub format: ReportFormat,
+    /// Which targets, and which access file.
+    #[command(flatten)]
+    pub of: AccessTargetArgs,
 }
 
 /// Arguments of `access adopt`.
 #[derive(Debug, Args)]
 pub struct AdoptArgs {
-    /// Which targets.
-    #[command(flatten)]
-    pub of: AccessTargetArgs,
     /// Names of the access controls to adopt, as regular expressions separated by commas [default: all that can be]
     #[arg(long, value_name = "PATTERNS")]
     pub names: Option<String>,
     /// The file to write; must not exist [default: standard output]
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
+    /// Which targets.
+    #[command(flatten)]
+    pub of: AccessTargetArgs,
 }
 
 /// Arguments of `access schema`.

@@ -18,6 +18,9 @@ pub struct RunArgs {
     /// Which targets, and the one of single-target mode.
     #[command(flatten, next_help_heading = "Targets")]
     pub target: TargetArgs,
+    /// What they are in Raito Cloud.
+    #[command(flatten, next_help_heading = "Targets")]
+    pub sync: SyncArgs,
     /// What the connector of single-target mode may do.
     #[command(flatten, next_help_heading = "Sandbox, with --connector-name")]
     pub sandbox: SandboxArgs,
@@ -90,6 +93,14 @@ flag_group! {
         /// Name of the single target [default: the connector's name]
         #[arg(short = 'n')]
         name: String = "name",
+    }
+}
+
+flag_group! {
+    /// What the single target is in Raito Cloud, and how its files are cut.
+    SyncArgs
+    truths {}
+    texts {
         /// Data source of the single target
         #[arg(value_name = "ID")]
         data_source_id: String = "data-source-id",
@@ -303,6 +314,7 @@ impl RunArgs {
     pub(super) fn collect(&self, overrides: &mut Overrides) {
         self.connection.collect(overrides);
         self.target.collect(overrides);
+        self.sync.collect(overrides);
         self.sandbox.collect(overrides);
         self.backups.collect(overrides);
         self.steps.collect(overrides);

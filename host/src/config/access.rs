@@ -170,12 +170,11 @@ pub(super) fn read(
         backup.location = Some(bases.join(&origin, &path));
     }
     if let Some((keep, origin)) = text("maximum-backups-per-target") {
-        match keep.parse() {
-            Ok(keep) => backup.keep = keep,
-            Err(_) => {
-                let reason = format!("`{keep}` is not a number");
-                refuse(origin, "maximum-backups-per-target", reason, "0 keeps all");
-            }
+        if let Ok(keep) = keep.parse() {
+            backup.keep = keep;
+        } else {
+            let reason = format!("`{keep}` is not a number");
+            refuse(origin, "maximum-backups-per-target", reason, "0 keeps all");
         }
     }
     for (origin, problem) in invalid {

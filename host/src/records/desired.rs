@@ -123,7 +123,7 @@ impl<'de, T: DeserializeOwned, F: FnMut(T) -> Result<(), String>> Visitor<'de> f
                 "fileBuildTime" => header.file_build_time = map.next_value()?,
                 "lastCalculated" => header.last_calculated = map.next_value()?,
                 "accessProviders" => {
-                    map.next_value_seed(ListSeed { each: &mut self.each, element: PhantomData })?
+                    map.next_value_seed(ListSeed { each: &mut self.each, element: PhantomData })?;
                 }
                 _ => {
                     map.next_value::<IgnoredAny>()?;

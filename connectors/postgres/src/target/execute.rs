@@ -23,7 +23,7 @@ use tokio_postgres::error::SqlState;
 
 use super::databases::{Databases, End};
 use super::ledger::{Ledger, Turn};
-use super::planner::Context;
+use super::planner::{Context, Recording};
 use super::round::{self, Visitor};
 use super::source::Source;
 use super::step::{Draft, Step};
@@ -154,6 +154,10 @@ struct Run<'a> {
 impl Visitor for Run<'_> {
     fn wants(&self, at: usize) -> bool {
         self.ledger.is_pending(at, self.turn)
+    }
+
+    fn recording(&self, at: usize) -> Option<Recording> {
+        Some(self.ledger.recording(at))
     }
 
     fn take(&mut self, databases: &mut Databases, at: usize, draft: Draft) -> Result<ControlFlow<()>> {

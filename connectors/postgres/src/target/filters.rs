@@ -107,6 +107,9 @@ impl Filters {
         for (table, secured) in &read.tables {
             taken.extend(secured.policies.iter().map(|name| (table.clone(), name.clone())));
         }
+        let standing = read.by_position.values().flat_map(|filter| &filter.standing);
+        let mut ours: HashSet<(Table, String)> =
+            standing.map(|policy| (policy.table.clone(), policy.name.clone())).collect();
         for (at, entry) in &order {
             let Some(filter) = read.by_position.get_mut(at).filter(|_| !entry.delete) else { continue };
             let hint = requests.get(*at).map_or("", |request| request.naming_hint.as_str());
@@ -120,7 +123,9 @@ impl Filters {
                 Err(_) => true,
             };
             let actual = filter.standing.first().map(|policy| policy.name.as_str());
-            let first = generator.generate(hint, &entry.name, actual);
+            let from = if hint.is_empty() { entry.name.as_str() } else { hint };
+            let kept = actual.filter(|name| naming::can_stay(name, from, prefix) && is_free(name));
+            let first = kept.map_or_else(|| generator.generate(hint, &entry.name, None), str::to_owned);
             let mut name = first.clone();
             for _ in 0..=taken.len() {
                 if is_free(&name) {
@@ -128,11 +133,12 @@ impl Filters {
                 }
                 name = generator.generate(hint, &entry.name, None);
             }
-            if name != first {
-                filter.warning =
-                    Some(format!("the name {first:?} is taken by another policy: this one is {name:?}"));
-            }
             if let Ok(table) = &filter.target {
+                if name != first && !ours.contains(&(table.clone(), first.clone())) {
+                    filter.warning =
+                        Some(format!("the name {first:?} is taken by another policy: this one is {name:?}"));
+                }
+                ours.insert((table.clone(), name.clone()));
                 taken.insert((table.clone(), name.clone()));
             }
             filter.name = name;

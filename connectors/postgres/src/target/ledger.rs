@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use raito_connector::{AccessControlFeedback, Result};
 
-use super::planner::Context;
+use super::planner::{Context, Recording};
 use super::step::{Draft, Phase};
 use super::survey::Shape;
 use crate::cluster::role_id;
@@ -95,10 +95,28 @@ impl Ledger {
         self.notes.values().any(|notes| !notes.errors.is_empty())
     }
 
+    fn has_error(&self, at: usize) -> bool {
+        self.notes.get(&at).is_some_and(|notes| !notes.errors.is_empty())
+    }
+
     /// Whether an access control has something to do in a turn.
     pub(super) fn is_pending(&self, at: usize, turn: Turn) -> bool {
         let has = |account: &Account| account.planned.has(turn) && account.sessions & bit(turn.session) != 0;
-        self.accounts.get(at).is_some_and(|account| !account.failed && has(account))
+        // What was not wholly applied is not recorded as applied.
+        let is_void = turn.phase == Phase::Record && self.has_error(at);
+        !is_void && self.accounts.get(at).is_some_and(|account| !account.failed && has(account))
+    }
+
+    /// When what was applied is to be recorded.
+    pub(super) fn recording(&self, at: usize) -> Recording {
+        let last = Turn { session: 0, phase: Phase::Record };
+        if self.accounts.get(at).is_some_and(|account| account.planned.has(last)) {
+            Recording::Last
+        } else if self.has_error(at) {
+            Recording::Never
+        } else {
+            Recording::AtOnce
+        }
     }
 
     /// Every turn with something to do, in the order in which they are to come.

@@ -3,7 +3,7 @@
 //! All memberships are taken before any is given, in one transaction: where two roles change sides, the server would
 //! refuse the circle, and nobody sees the moment in between.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use raito_connector::DesiredAccessControl;
 
@@ -61,6 +61,9 @@ pub(super) fn plan(
     draft: &mut Draft,
 ) {
     let wanted = desired(control, context, draft);
+    // Somebody named in the wrong list, or who cannot log in any more, is an error, and nobody to take anything from.
+    let named: HashSet<&str> =
+        control.who.users.iter().chain(&control.who.access_controls).map(String::as_str).collect();
     let mut present = BTreeSet::new();
     for (member, grantors) in current.into_iter().flat_map(|current| context.cluster.members(current)) {
         let member_name = context.final_name(&member.name).to_owned();
@@ -72,6 +75,7 @@ pub(super) fn plan(
         };
         // The connector's own membership is how it may change the role at all.
         let is_ours_to_keep = member.name == context.own_role || member.predefined();
+        let keep = keep || named.contains(member.name.as_str());
         if keep || locked || is_ours_to_keep || !context.settings.covers_role(&member.name) {
             continue;
         }

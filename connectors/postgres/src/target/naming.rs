@@ -47,6 +47,22 @@ fn translated_prefix(prefix: &str) -> String {
     with_end
 }
 
+/// Whether a name that stands can stay: it is the hint itself, or it was made from it, with or without a number. Which
+/// of several access controls with the same hint came first is no matter then.
+pub(super) fn can_stay(name: &str, hint: &str, prefix: &str) -> bool {
+    let base = constraints().translate(&format!("{prefix}{hint}"));
+    // As much as the generator leaves for a number.
+    let base = base.get(..constraints().max_length - NUMBER).unwrap_or(&base);
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    name == hint
+        || name.strip_prefix(base).is_some_and(|rest| {
+            rest.is_empty() && !base.is_empty() || rest.strip_prefix("__").is_some_and(is_number)
+        })
+}
+
+/// Bytes of the number that makes a name unique: `__` and four digits.
+const NUMBER: usize = 6;
+
 /// Roles whose mark carries a prefix, by the id in it.
 pub(super) fn marked<'a>(cluster: &'a Cluster, prefix: &str) -> BTreeMap<String, &'a Role> {
     let id = |role: &Role| Some(mark(role)?).filter(|mark| mark.prefix == prefix).map(|mark| mark.id);
@@ -71,6 +87,7 @@ pub(super) fn assign(
     let beginning = translated_prefix(prefix);
     let mut generator = NameGenerator::new(constraints(), prefix)?;
     let mut taken: HashSet<String> = HashSet::new();
+    let ours: HashSet<String> = entries.iter().filter_map(|entry| entry.naming.current.clone()).collect();
     let limit = cluster.roles.len() + entries.len();
     // Names that stand in the target come first: a new role does not push another one out of its name.
     for existing in [true, false] {
@@ -90,10 +107,14 @@ pub(super) fn assign(
             if *delete {
                 continue;
             }
-            let free = |name: &str| {
-                current == Some(name) || !cluster.roles.contains_key(name) && !taken.contains(name)
-            };
-            let first = generator.generate(&request.naming_hint, display_name, current);
+            let hint = if request.naming_hint.is_empty() { &*display_name } else { &request.naming_hint };
+            if let Some(name) = current.filter(|name| can_stay(name, hint, prefix)) {
+                naming.error = quote::check_name(name).err().map(|problem| problem.about(name));
+                naming.name = name.to_owned();
+                continue;
+            }
+            let free = |name: &str| !cluster.roles.contains_key(name) && !taken.contains(name);
+            let first = generator.generate(&request.naming_hint, display_name, None);
             let mut name = first.clone();
             // One role more than there are names in the way leaves a free one.
             for _ in 0..=limit {
@@ -102,14 +123,9 @@ pub(super) fn assign(
                 }
                 name = generator.generate(&request.naming_hint, display_name, None);
             }
-            let checked = if current == Some(name.as_str()) {
-                quote::check_name(&name)
-            } else {
-                quote::check_new_name(&name)
-            };
-            match checked {
+            match quote::check_new_name(&name) {
                 Ok(()) => {
-                    if name != first {
+                    if cluster.roles.contains_key(&first) && !ours.contains(&first) {
                         naming.warning = Some(format!(
                             "the name {first:?} is taken by another role: this one is {name:?}"
                         ));
@@ -146,7 +162,12 @@ fn find(
             let name = by_external_id().or(request.actual_name.as_deref())?;
             cluster.roles.get(name)
         });
-        let Some(role) = role else { continue };
+        let Some(role) = role else {
+            if let (Some(name), false, false) = (by_external_id(), prefix.is_empty(), entry.delete) {
+                entry.naming.warning = Some(format!("there is no role {name:?}: a new one is made"));
+            }
+            continue;
+        };
         let mark = mark(role);
         if let Some(other) = mark.as_ref().filter(|mark| mark.prefix != prefix) {
             let owner = ownership_mark::owner(&other.prefix);

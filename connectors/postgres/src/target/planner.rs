@@ -2,7 +2,7 @@
 //!
 //! `plan` and `apply` both come here: what the one prints is what the other runs.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use raito_connector::{Action, ApplyOptions, Change, DesiredAccessControl, Result};
 
@@ -44,10 +44,22 @@ pub(super) struct Context<'a> {
     positions: HashMap<String, usize>,
     /// New names of roles by the present ones.
     renamed: HashMap<String, String>,
+    /// Names of roles that are going to be dropped.
+    leaving: HashSet<String>,
     /// Names of roles by their object ids.
     roles: HashMap<u32, String>,
     /// For each position its place among the roles that stand, from 1.
     places: Vec<Option<u32>>,
+}
+
+/// What an access control is about, in the databases that are open.
+pub(super) struct Objects<'a> {
+    /// What it wants; none: that is left as it is.
+    pub(super) wanted: Option<Wanted>,
+    /// Those of the wanted objects that exist.
+    pub(super) found: &'a HashMap<Object, u32>,
+    /// What its role has.
+    pub(super) standing: &'a Grants,
 }
 
 /// The connector's own role.
@@ -93,6 +105,8 @@ impl<'a> Context<'a> {
                 renamed.insert(current.clone(), naming.name.clone());
             }
         }
+        let leaving =
+            entries.iter().filter(|entry| entry.leaves()).filter_map(|entry| entry.naming.current.as_ref());
         let marked = naming::marked(&cluster, &options.prefix);
         Ok(Context {
             settings,
@@ -105,6 +119,7 @@ impl<'a> Context<'a> {
             marked: marked.into_iter().map(|(id, role)| (id.to_lowercase(), role.name.clone())).collect(),
             positions: entries.iter().enumerate().map(|(at, one)| (one.id.to_lowercase(), at)).collect(),
             renamed,
+            leaving: leaving.cloned().collect(),
             roles: cluster.roles.values().map(|role| (role.oid, role.name.clone())).collect(),
             places,
             cluster,
@@ -175,6 +190,9 @@ impl<'a> Context<'a> {
             return Ok((entry.naming.name.clone(), Some(at)));
         }
         match self.cluster.roles.get(reference) {
+            Some(_) if self.leaving.contains(reference) => {
+                Err(format!("the role {reference:?} is going to be removed"))
+            }
             Some(role) if !role.login && self.settings.covers_role(reference) => {
                 Ok((reference.to_owned(), None))
             }
@@ -199,33 +217,33 @@ impl<'a> Context<'a> {
         privileges::wanted(control, databases, draft).map(Some)
     }
 
-    /// Plans one access control. `found` holds those of the wanted objects that exist.
+    /// Plans one access control. `recording` is known once all of it has been planned.
     pub(super) fn plan(
         &self,
         at: usize,
         control: &DesiredAccessControl,
-        wanted: Option<Wanted>,
-        found: &HashMap<Object, u32>,
-        standing: &Grants,
+        objects: Objects<'_>,
+        recording: Option<Recording>,
         draft: &mut Draft,
     ) {
+        let Objects { wanted, found, standing } = objects;
         let Some(entry) = self.entries.get(at) else { return };
+        if let Some(error) = &entry.naming.error {
+            return draft.errors.push(error.clone());
+        }
         match (entry.shape, control.action) {
-            (Shape::Role, _) => match &entry.naming {
-                naming if naming.error.is_some() => draft.errors.extend(naming.error.clone()),
-                naming if control.delete => {
-                    if let Some(current) = &naming.current {
-                        removal::plan(control, current, standing, self, draft);
-                    }
-                    let known = !self.prefix.is_empty() && !draft.steps.is_empty();
-                    draft.changed_in_target = known.then_some(false);
+            (Shape::Role, _) if control.delete => {
+                if let Some(current) = &entry.naming.current {
+                    removal::plan(control, current, standing, self, draft);
                 }
-                _ => {
-                    let role = self.current_role(entry).map(|role| role.oid);
-                    let wanted = wanted.map(|wanted| privileges::complete(wanted, found, role, self, draft));
-                    self.plan_role(control, entry, wanted.as_ref(), standing, draft);
-                }
-            },
+                let known = !self.prefix.is_empty() && !draft.steps.is_empty();
+                draft.changed_in_target = known.then_some(false);
+            }
+            (Shape::Role, _) => {
+                let role = self.current_role(entry).map(|role| role.oid);
+                let wanted = wanted.map(|wanted| privileges::complete(wanted, found, role, self, draft));
+                self.plan_role(control, entry, wanted.as_ref(), standing, recording, draft);
+            }
             (Shape::Filter, _) => filters::plan(at, control, &self.filters, self, draft),
             _ if control.delete => {}
             (_, Action::Mask) => draft.errors.push("column masks are not supported by PostgreSQL".into()),
@@ -245,6 +263,7 @@ impl<'a> Context<'a> {
         entry: &Entry,
         wanted: Option<&Wanted>,
         standing: &Grants,
+        recording: Option<Recording>,
         draft: &mut Draft,
     ) {
         let name = &entry.naming.name;
@@ -273,12 +292,18 @@ impl<'a> Context<'a> {
         if let Some(wanted) = wanted {
             privileges::plan(wanted, standing, name, self, draft);
         }
-        self.plan_mark(control, entry, draft);
+        self.plan_mark(control, entry, recording, draft);
     }
 
     /// Plans the mark of a role. A new one comes with the role; what was applied is written into it at the end, when it
     /// has been.
-    fn plan_mark(&self, control: &DesiredAccessControl, entry: &Entry, draft: &mut Draft) {
+    fn plan_mark(
+        &self,
+        control: &DesiredAccessControl,
+        entry: &Entry,
+        recording: Option<Recording>,
+        draft: &mut Draft,
+    ) {
         let name = &entry.naming.name;
         let comment = self.current_role(entry).and_then(|role| role.comment.as_deref());
         let somebody_elses =
@@ -289,26 +314,41 @@ impl<'a> Context<'a> {
         let standing = comment.and_then(Mark::parse).filter(|mark| mark.id == control.id);
         let digest = (!self.prefix.is_empty()).then(|| content::digest(control));
         let recorded = standing.as_ref().and_then(|mark| mark.digest.clone());
-        let applied =
-            digest.clone().filter(|digest| draft.errors.is_empty() && recorded.as_ref() != Some(digest));
         let mark = |phase: Phase, digest: Option<String>, summary: String| {
             let mark = Mark { prefix: self.prefix.to_owned(), id: control.id.clone(), digest };
             let comment = literal(&mark.comment_after(comment));
             Step::new(phase, 0, summary, format!("COMMENT ON ROLE {} IS {comment}", identifier(name)))
         };
-        let at_once = draft.steps.iter().all(|step| step.phase == Phase::Identity);
-        let record = |digest| mark(Phase::Record, digest, format!("record what was applied to role {name}"));
-        match (standing.is_none(), applied) {
-            (true, applied) => {
-                let (first, last) = if at_once { (applied, None) } else { (None, applied) };
-                draft.steps.push(mark(Phase::Identity, first, format!("mark role {name} as made by Raito")));
-                draft.steps.extend(last.map(|digest| record(Some(digest))));
+        let recording = recording.unwrap_or_else(|| {
+            if !draft.errors.is_empty() || digest == recorded {
+                Recording::Never
+            } else if standing.is_none() && draft.steps.iter().all(|step| step.phase == Phase::Identity) {
+                Recording::AtOnce
+            } else {
+                Recording::Last
             }
-            (false, Some(digest)) => draft.steps.push(record(Some(digest))),
-            (false, None) => {}
+        });
+        if standing.is_none() {
+            let digest = digest.clone().filter(|_| recording == Recording::AtOnce);
+            draft.steps.push(mark(Phase::Identity, digest, format!("mark role {name} as made by Raito")));
+        }
+        if recording == Recording::Last {
+            let summary = format!("record what was applied to role {name}");
+            draft.steps.push(mark(Phase::Record, digest.clone(), summary));
         }
         if let (Some(recorded), false) = (recorded, draft.steps.is_empty()) {
             draft.changed_in_target = Some(Some(recorded) == digest);
         }
     }
+}
+
+/// When the digest of what was applied is written into the mark of a role.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Recording {
+    /// With the mark: nothing else is to be done.
+    AtOnce,
+    /// When everything else has been done.
+    Last,
+    /// It stands, or not all can be applied, or there is none.
+    Never,
 }

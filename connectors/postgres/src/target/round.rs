@@ -9,7 +9,7 @@ use raito_connector::{DesiredAccessControl, Error, Result};
 
 use super::databases::Databases;
 use super::object::Object;
-use super::planner::Context;
+use super::planner::{Context, Objects, Recording};
 use super::privileges::{self, Wanted};
 use super::source::Source;
 use super::standing::Grants;
@@ -26,6 +26,12 @@ const OBJECTS: usize = 4096;
 pub(super) trait Visitor {
     /// Whether the access control at a position is to be planned.
     fn wants(&self, at: usize) -> bool;
+
+    /// When what was applied is to be recorded. None: that is for the plan to say. A plan of a part of the databases, or
+    /// of what an earlier transaction has left to be done, cannot.
+    fn recording(&self, _at: usize) -> Option<Recording> {
+        None
+    }
 
     /// Takes the plan of an access control.
     ///
@@ -98,7 +104,8 @@ fn plan(
             Some(place) => databases.standing(place)?,
             None => Grants::new(),
         };
-        context.plan(at, &control, wanted, &found, &standing, &mut draft);
+        let objects = Objects { wanted, found: &found, standing: &standing };
+        context.plan(at, &control, objects, visitor.recording(at), &mut draft);
         if visitor.take(databases, at, draft)?.is_break() {
             return Ok(ControlFlow::Break(()));
         }

@@ -3,7 +3,7 @@
 //! Kept are its id, its name, its role with the name that this is going to have, and for a filter its table. What it
 //! grants and to whom is not: memory follows the number of access controls and not that of their permissions.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use raito_connector::{Action, ApplyLocks, ApplyOptions, DesiredAccessControl, Result};
 
@@ -43,10 +43,19 @@ pub(super) struct Entry {
     pub(super) name: String,
     pub(super) shape: Shape,
     pub(super) delete: bool,
+    /// It stays in the target even if it is to be deleted.
+    pub(super) delete_locked: bool,
     /// It is not in the source: it stands in the target and is to go.
     pub(super) left_over: bool,
-    /// The role; nothing for other shapes.
+    /// The role. For other shapes it holds an error at most.
     pub(super) naming: Naming,
+}
+
+impl Entry {
+    /// Whether it is going to be removed.
+    pub(super) fn leaves(&self) -> bool {
+        self.delete && !self.delete_locked
+    }
 }
 
 /// All access controls of a run.
@@ -74,10 +83,17 @@ impl Survey {
             if shape == Shape::Filter {
                 tables.insert(at, filters::table_of(&control, databases));
             }
-            let DesiredAccessControl { id, name, naming_hint, external_id, actual_name, delete, .. } =
-                control;
+            let DesiredAccessControl { id, name, naming_hint, external_id, actual_name, .. } = control;
             requests.push(Request { naming_hint, external_id, actual_name });
-            entries.push(Entry { id, name, shape, delete, left_over: false, naming: Naming::default() });
+            entries.push(Entry {
+                id,
+                name,
+                shape,
+                delete: control.delete,
+                delete_locked: control.locks.delete,
+                left_over: false,
+                naming: Naming::default(),
+            });
         }
         entries.shrink_to_fit();
         naming::assign(&mut entries, &requests, cluster, settings, &options.prefix)?;
@@ -105,29 +121,35 @@ fn left_over(
     settings: &Settings,
     cluster: &Cluster,
 ) {
+    let known: HashMap<String, usize> =
+        entries.iter().enumerate().map(|(at, entry)| (entry.id.clone(), at)).collect();
+    // A role that another access control has taken over is not left over.
+    let taken: HashSet<String> = entries.iter().filter_map(|entry| entry.naming.current.clone()).collect();
     let mut rest = BTreeMap::new();
-    {
-        let known: HashSet<&str> = entries.iter().map(|entry| entry.id.as_str()).collect();
-        // A role that another access control has taken over is not left over.
-        let taken: HashSet<&str> =
-            entries.iter().filter_map(|entry| entry.naming.current.as_deref()).collect();
-        for (id, role) in naming::marked(cluster, &options.prefix) {
-            if known.contains(id.as_str())
-                || taken.contains(role.name.as_str())
-                || !settings.covers_role(&role.name)
-            {
-                continue;
-            }
-            let naming = Naming {
-                current: Some(role.name.clone()),
-                name: role.name.clone(),
-                error: naming::refusal(role, settings),
-                ..Naming::default()
-            };
-            rest.insert(id, (Shape::Role, naming));
+    for (id, role) in naming::marked(cluster, &options.prefix) {
+        if taken.contains(&role.name) || !settings.covers_role(&role.name) {
+            continue;
         }
-        for id in policies.keys().filter(|id| !known.contains(id.as_str())) {
-            rest.entry(id.clone()).or_insert((Shape::Filter, Naming::default()));
+        if let Some(at) = known.get(&id) {
+            refuse_other_shape(entries, *at, Shape::Role, "role", &role.name);
+            continue;
+        }
+        let naming = Naming {
+            current: Some(role.name.clone()),
+            name: role.name.clone(),
+            error: naming::refusal(role, settings),
+            ..Naming::default()
+        };
+        rest.insert(id, (Shape::Role, naming));
+    }
+    for (id, standing) in policies {
+        match (known.get(id), standing.first()) {
+            (Some(at), Some(policy)) => {
+                refuse_other_shape(entries, *at, Shape::Filter, "policy", &policy.name);
+            }
+            _ => {
+                rest.entry(id.clone()).or_insert((Shape::Filter, Naming::default()));
+            }
         }
     }
     entries.extend(rest.into_iter().map(|(id, (shape, naming))| Entry {
@@ -135,9 +157,18 @@ fn left_over(
         id,
         shape,
         delete: true,
+        delete_locked: false,
         left_over: true,
         naming,
     }));
+}
+
+/// An id stands for one thing: what was made as another one must go first, which needs an id that is not desired.
+fn refuse_other_shape(entries: &mut [Entry], at: usize, standing: Shape, what: &str, name: &str) {
+    if let Some(entry) = entries.get_mut(at).filter(|entry| entry.shape != standing) {
+        let error = format!("the {what} {name:?} stands for this id: what is no {what} needs another id");
+        entry.naming.error.get_or_insert(error);
+    }
 }
 
 /// The access control that stands for something left over.

@@ -7,6 +7,7 @@ mod desired;
 mod failures;
 mod identifiers;
 mod ownership;
+mod random_files;
 mod reading;
 mod scale;
 mod server;

@@ -245,3 +245,34 @@ fn a_plan_tells_where_the_difference_comes_from() {
     assert_eq!(apply(&settings, "R_", &[wrong, rule])["c"].errors.len(), 1);
     assert_eq!(server.rows("postgres", "SELECT shobj_description('r_team'::regrole, 'pg_authid')"), before);
 }
+
+#[test]
+fn an_id_stands_for_one_thing() {
+    let (server, settings) = shop();
+    let team = role("x", "Team", who(&["ann"], &[]), selects("postgres.sales.orders"));
+    let rule = filter("y", "true", who(&["ann"], &["ID:x"]), "postgres.sales.orders");
+    converge(&server, &settings, "R_", &[team.clone(), rule.clone()]);
+    let before = catalogue(&server);
+    let swapped = [
+        DesiredAccessControl { id: "y".into(), ..team.clone() },
+        DesiredAccessControl { id: "x".into(), who: who(&["ann"], &[]), ..rule.clone() },
+    ];
+    let feedback = apply(&settings, "R_", &swapped);
+    assert!(feedback["x"].errors[0].contains("\"r_team\" stands for this id"), "{:?}", feedback["x"].errors);
+    assert!(feedback["y"].errors[0].contains("\"r_y\" stands for this id"), "{:?}", feedback["y"].errors);
+    assert_eq!(catalogue(&server), before);
+
+    // Who leaves cannot become a member.
+    let feedback =
+        apply(&settings, "R_", &[rule, role("z", "other", who(&[], &["r_team", "byhand"]), vec![])]);
+    assert_eq!(feedback["z"].errors, ["the role \"r_team\" is going to be removed"]);
+    assert!(feedback["y"].errors[0].contains("\"x\""), "{:?}", feedback["y"].errors);
+}
+
+#[test]
+fn what_is_to_be_taken_over_must_be_there() {
+    let (server, settings) = shop();
+    let (plans, feedback) = converge(&server, &settings, "R_", &[adopting("a", "Nobody", "role:nobody")]);
+    assert_eq!(plans["a"].warnings, ["there is no role \"nobody\": a new one is made"]);
+    assert_eq!(feedback["a"].actual_name, "r_nobody");
+}

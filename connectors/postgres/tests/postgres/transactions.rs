@@ -1,10 +1,11 @@
 //! What happens when something cannot be applied, and what others see in the meantime.
 
-use raito_connector::{ApplyOptions, DesiredAccessControl};
+use raito_connector::{ApplyOptions, DesiredAccessControl, Error};
 use raito_connector_postgres::settings::Settings;
+use raito_connector_postgres::target;
 
 use crate::desired::{
-    apply, apply_with, catalogue, converge, filter, item, options, plan_with, role, shop, who,
+    Rounds, apply, apply_with, catalogue, converge, filter, item, options, plan_with, role, shop, who,
 };
 use crate::server::Server;
 
@@ -21,7 +22,7 @@ fn an_error_that_is_known_before_stops_everything() {
     let (server, settings) = shop();
     let good = role("a", "good", who(&["ann"], &[]), selects(&["postgres.sales.orders"]));
     let old = role("d", "old", who(&["ann"], &[]), vec![]);
-    converge(&server, &settings, "R_", &[old.clone()]);
+    converge(&server, &settings, "R_", std::slice::from_ref(&old));
     let before = catalogue(&server);
     let desired = [
         good.clone(),
@@ -58,7 +59,7 @@ fn an_error_of_the_server_undoes_everything() {
     }
     let settings = server.settings(&[("pg-user", "raito"), ("pg-password", "raito")]);
     let first = role("z", "first", who(&["ann"], &[]), selects(&["postgres.sales.orders"]));
-    apply_with(&settings, &all_or_nothing(), &[first.clone()]);
+    apply_with(&settings, &all_or_nothing(), std::slice::from_ref(&first));
     let before = catalogue(&server);
     let desired = [
         role("a", "good", who(&["ann"], &[]), selects(&["postgres.sales.orders"])),
@@ -78,6 +79,63 @@ fn an_error_of_the_server_undoes_everything() {
     let feedback = apply(&settings, "R_", &desired);
     assert_eq!((feedback["a"].errors.len(), feedback["m"].errors.len()), (0, 1));
     assert_eq!(feedback["z"].actual_name, "r_renamed");
+}
+
+/// The server ends the session that grants something in a database.
+fn cut_grants(server: &Server, database: &str) {
+    server.sql(
+        database,
+        "CREATE FUNCTION cut() RETURNS event_trigger LANGUAGE plpgsql AS \
+         $$ BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); END $$",
+    );
+    server.sql(
+        database,
+        "CREATE EVENT TRIGGER cut ON ddl_command_start WHEN TAG IN ('GRANT') EXECUTE FUNCTION cut()",
+    );
+}
+
+#[test]
+fn a_run_that_is_cut_short_changes_nothing() {
+    let (server, settings) = shop();
+    let old = role("a", "old", who(&["ann"], &[]), selects(&["postgres.sales.orders"]));
+    converge(&server, &settings, "R_", std::slice::from_ref(&old));
+    cut_grants(&server, "postgres");
+    let before = catalogue(&server);
+    let desired = [
+        DesiredAccessControl { name: "renamed".into(), what: vec![], ..old },
+        role("b", "new", who(&["ann"], &[]), selects(&["postgres.sales.orders"])),
+    ];
+    for options in [all_or_nothing(), options("R_")] {
+        let outcome = target::apply(&settings, &options, &mut Rounds::of(&desired), |_| Ok(()));
+        assert!(matches!(outcome, Err(Error::Connection(_))), "{outcome:?}");
+        assert_eq!(catalogue(&server), before);
+    }
+    server.sql("postgres", "DROP EVENT TRIGGER cut");
+    converge(&server, &settings, "R_", &desired);
+}
+
+#[test]
+fn a_database_that_is_lost_later_is_reported() {
+    let (server, settings, [_, after]) = from_one_role_to_another();
+    cut_grants(&server, "H.R");
+    let feedback = apply_with(&settings, &all_or_nothing(), &after);
+    assert!(feedback["b"].errors[0].starts_with("in the database \"H.R\": "), "{:?}", feedback["b"]);
+    assert_eq!((feedback["b"].actual_name.as_str(), feedback["b"].operations), ("r_b", 5));
+    assert_eq!((feedback["a"].actual_name.as_str(), feedback["a"].operations), ("r_a", 0));
+    assert_eq!(reads(&server), [["2"], ["7"]]);
+    server.sql("H.R", "DROP EVENT TRIGGER cut");
+    converge(&server, &settings, "R_", &after);
+}
+
+#[test]
+fn who_is_named_is_not_taken_away() {
+    let (server, settings) = shop();
+    let control = role("a", "team", who(&["ann", "bob"], &[]), vec![]);
+    converge(&server, &settings, "R_", std::slice::from_ref(&control));
+    server.sql("postgres", "ALTER ROLE bob NOLOGIN");
+    let feedback = apply(&settings, "R_", &[control]);
+    assert_eq!(feedback["a"].errors, ["there is no user \"bob\""]);
+    assert_eq!(server.rows("postgres", "SELECT pg_has_role('bob', 'r_team', 'MEMBER')"), ["t"]);
 }
 
 #[test]

@@ -133,13 +133,13 @@ impl Reader<'_> {
         place: Place,
         vocabulary: Option<&Vocabulary>,
     ) {
-        let none = Vec::new();
+        let nothing = Vec::new();
         let items = match node.map(|node| &node.value) {
             Some(Value::List(items)) => items,
             // Not a list: told already.
             Some(Value::Map(_) | Value::Broken) => return,
             Some(Value::Scalar { .. }) if node.is_some_and(|node| !node.is_null()) => return,
-            _ => &none,
+            _ => &nothing,
         };
         let has_none = matches!(self.action, "mask" | "filtered");
         if items.is_empty() && !has_none && !self.delete {

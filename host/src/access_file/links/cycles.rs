@@ -6,36 +6,41 @@ use super::super::index::Index;
 /// How many names of a circle are printed.
 const PRINTED: usize = 20;
 
+/// How far an access control has been followed.
+#[derive(Clone, Copy, PartialEq)]
+enum Mark {
+    New,
+    OnPath,
+    Done,
+}
+
 /// Tells of each circle, at the entry that closes it. `inherits` gives, by position, what each inherits from and where it
 /// says so. What is to be deleted is left out.
 pub(super) fn check(index: &Index, inherits: &[Vec<(u32, Place)>], report: &mut Report) {
-    #[derive(Clone, Copy, PartialEq)]
-    enum State {
-        New,
-        OnPath,
-        Done,
-    }
-    let deleted = |at: usize| index.controls.get(at).is_none_or(|control| control.delete);
-    let mut states = vec![State::New; inherits.len()];
-    for start in 0..inherits.len() {
-        if states.get(start) != Some(&State::New) || deleted(start) {
+    let mut marks: Vec<Mark> =
+        index.controls.iter().map(|control| if control.delete { Mark::Done } else { Mark::New }).collect();
+    for start in 0..marks.len() {
+        if marks.get(start) != Some(&Mark::New) {
             continue;
         }
         // The way from `start`, and how many of each one's entries have been followed.
         let mut path: Vec<(usize, usize)> = vec![(start, 0)];
+        set(&mut marks, start, Mark::OnPath);
         while let Some((at, followed)) = path.last_mut() {
             let at = *at;
-            set(&mut states, at, State::OnPath);
             let Some((parent, place)) = inherits.get(at).and_then(|parents| parents.get(*followed)) else {
-                set(&mut states, at, State::Done);
+                set(&mut marks, at, Mark::Done);
                 path.pop();
                 continue;
             };
             *followed += 1;
             let parent = *parent as usize;
-            match states.get(parent) {
-                Some(State::New) if !deleted(parent) => path.push((parent, 0)),
-                Some(State::OnPath) => {
+            match marks.get(parent) {
+                Some(Mark::New) => {
+                    set(&mut marks, parent, Mark::OnPath);
+                    path.push((parent, 0));
+                }
+                Some(Mark::OnPath) => {
                     let from = path.iter().position(|(on_path, _)| *on_path == parent).unwrap_or_default();
                     let circle = path.iter().skip(from).map(|(on_path, _)| *on_path);
                     tell(index, circle, at, *place, report);
@@ -44,11 +49,11 @@ pub(super) fn check(index: &Index, inherits: &[Vec<(u32, Place)>], report: &mut 
             }
         }
     }
+}
 
-    fn set(states: &mut [State], at: usize, state: State) {
-        if let Some(place) = states.get_mut(at) {
-            *place = state;
-        }
+fn set(marks: &mut [Mark], at: usize, mark: Mark) {
+    if let Some(place) = marks.get_mut(at) {
+        *place = mark;
     }
 }
 

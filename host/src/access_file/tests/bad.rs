@@ -407,6 +407,19 @@ accessProviders:
         None,
         &["a.yml:2:21: the tag `!secret` has no meaning here | remove it", "a.yml:2:35: `who` must be a map, found a text", "a.yml:2:57: `x` does not fit its tag `!!int` | remove the tag", "a.yml:3:11: `<<` takes a map or a list of maps, found a text | write `<<: *anchor`", "a.yml:4:9: a key must be a text"],
     ),
+    (
+        "\
+accessProviders:
+  - { name: A, who: { inheritFrom: [B, role] }, deletedWho: { inheritFrom: ['ID:b', role, C] } }
+  - { name: B, description: x }
+  - { name: C, description: x }
+",
+        Some(false),
+        &[
+            "a.yml:2:77: `ID:b` stands in `who.inheritFrom` (line 2) and in `deletedWho.inheritFrom` (access control `A`) | remove one of the two",
+            "a.yml:2:85: `role` stands in `who.inheritFrom` (line 2) and in `deletedWho.inheritFrom` (access control `A`) | remove one of the two",
+        ],
+    ),
 ];
 
 /// A document without errors, and what is said.
@@ -482,7 +495,7 @@ accessProviders:
   - { name: A, who: { inheritFrom: [B, 'ID:b'] } }
   - { name: B, who: { users: [x] } }
 ",
-        &["a.yml:2:40: `ID:b` is inherited from twice (access control `A`) | remove one of the two"],
+        &["a.yml:2:40: `ID:b` is named twice in `inheritFrom` (access control `A`) | remove one of the two"],
     ),
     (
         "\
@@ -501,6 +514,16 @@ accessProviders:
 ",
         &[
             "a.yml:3:13: the name differs from `Sales` by letter case alone: a.yml:2:13 (access control `SALES`) | targets may take the two for one",
+        ],
+    ),
+    (
+        "\
+accessProviders:
+  - { name: A, actualName: r, description: x, who: { groups: [g] } }
+  - { name: B, actualName: r, description: x, who: { groups: [g] } }
+",
+        &[
+            "a.yml:3:13: another access control has the `actualName` `r`: a.yml:2:13 (access control `B`) | both would change the same in the target",
         ],
     ),
 ];

@@ -67,7 +67,7 @@ fn a_file_becomes_what_the_connector_gets() {
     assert_eq!(file.warnings.iter().map(ToString::to_string).collect::<Vec<_>>(), {
         let path = folder.path().join("sales.yml");
         [format!(
-            "{}:12:31: `id:MANAGERS` is inherited from twice (access control `Sales readers`)",
+            "{}:12:31: `id:MANAGERS` is named twice in `inheritFrom` (access control `Sales readers`)",
             path.display()
         )]
     });
@@ -106,8 +106,11 @@ fn json_and_yaml_give_the_same_spool() {
         \"permissions\": [\"P\"]}]}]}";
     let yaml = "accessProviders:\n- what: [{permissions: [P], dataObject: {type: t, fullName: 'd\"é'}}]\n  name: A\n";
     let digests = [("a.json", json), ("a.yaml", yaml)].map(|one| {
-        let (file, controls) = Folder::new(&[one]).load_all().unwrap();
+        let folder = Folder::new(&[one]);
+        let (file, controls) = folder.load_all().unwrap();
         assert_eq!(controls[0].what[0].object.full_name, "d\"é");
+        let spool = std::fs::metadata(folder.0.path().join("spool.json")).unwrap();
+        assert_eq!(std::os::unix::fs::PermissionsExt::mode(&spool.permissions()) & 0o777, 0o600);
         file.sha256
     });
     assert_eq!(digests[0], digests[1]);
@@ -178,4 +181,28 @@ fn the_list_itself_may_be_an_alias_or_merged_in() {
     ] {
         assert_eq!(Folder::new(&[("a.yml", text)]).load_all().unwrap().1[0].name, "A");
     }
+}
+
+#[test]
+fn people_are_counted_once_and_through_inheritance() {
+    let text = "
+accessProviders:
+  - { name: Top, who: { users: [ann], inheritFrom: [Left, Right, outside] } }
+  - { name: Left, who: { users: [bob], inheritFrom: [Bottom] } }
+  - { name: Right, actualName: r, who: { users: [bob, cy], inheritFrom: ['ID:bottom'] } }
+  - { name: Bottom, who: { users: [ann, dan] } }
+  - { name: ByActualName, who: { users: [eve], inheritFrom: [r] } }
+  - { name: Losing, who: { users: [eve] }, deletedWho: { users: [ann], inheritFrom: [Top] } }
+";
+    let (file, controls) = Folder::new(&[("a.yml", text)]).load_all().unwrap();
+    let people =
+        ["Top", "Left", "right", "BOTTOM", "ByActualName", "Losing"].map(|id| file.index.people(id).len());
+    assert_eq!(people, [4, 3, 4, 2, 5, 1]);
+    assert_eq!(controls[4].who.access_controls, ["r"]);
+    assert_eq!(controls[5].deleted_who.access_controls, ["ID:Top"]);
+    assert_eq!(
+        file.index.ids().collect::<Vec<_>>(),
+        ["Top", "Left", "Right", "Bottom", "ByActualName", "Losing"]
+    );
+    assert_eq!(file.index.name("none"), None);
 }

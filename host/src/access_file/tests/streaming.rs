@@ -124,10 +124,7 @@ fn nesting_is_bounded() {
     for text in [
         format!("accessProviders: {}", "[".repeat(200_000)),
         format!("accessProviders: {}", "{a: ".repeat(200_000)),
-        format!(
-            "accessProviders:\n{}",
-            (0..400).map(|depth| format!("{}- \n", " ".repeat(depth))).collect::<String>()
-        ),
+        (0..400).fold(String::from("accessProviders:\n"), |text, depth| text + &" ".repeat(depth) + "- \n"),
         {
             // Aliases count with what is below them.
             let mut text = String::from("x-0: &a0 [x]\n");
