@@ -79,7 +79,7 @@ pub fn apply(
     let own_role = planner::own_role(&mut databases)?;
     let context = Context::read(desired, options, settings, &own_role, &mut databases)?;
     read_grants(&context, &mut databases)?;
-    let ledger = execute::run(desired, &context, &mut databases, options.all_or_nothing)?;
+    let ledger = execute::run(desired, options, &context, &mut databases)?;
     ledger.feedback(&context, take)
 }
 

@@ -10,6 +10,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::sandbox;
+use crate::access_file::Vocabulary;
 use crate::cli::AdoptArgs;
 use crate::config::Settings;
 use crate::config::locks::PatternList;
@@ -114,15 +115,22 @@ pub async fn adopt(
             Failure::new(FailureKind::Configuration, format!("the access file cannot be written: {error}"));
         failure.hint("give another path with --out")
     };
-    let chosen = choose(&read.path, arguments.names.as_deref(), display)?;
+    let vocabulary = loaded.metadata(&format!("{}: asking what it is", target.name)).await.map_err(named)?;
+    let vocabulary = vocabulary.map(|metadata| Vocabulary::from_metadata(&metadata));
+    let adoption = Adoption {
+        chosen: choose(&read.path, arguments.names.as_deref(), display)?,
+        vocabulary: vocabulary.as_ref(),
+        display,
+    };
+    let chosen = &adoption.chosen;
     let count = chosen.values().filter(|choice| choice.name.is_some()).count();
     match &arguments.out {
-        None => write(out, &read.path, &chosen).map_err(failed)?,
+        None => write(out, &read.path, &adoption).map_err(failed)?,
         Some(path) => {
             let folder =
                 path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
             let mut file = tempfile::NamedTempFile::new_in(folder).map_err(failed)?;
-            write(&mut file, &read.path, &chosen).map_err(failed)?;
+            write(&mut file, &read.path, &adoption).map_err(failed)?;
             file.persist_noclobber(path).map_err(|error| failed(error.error))?;
         }
     }
@@ -138,6 +146,13 @@ struct Choice {
     /// Its name in the file; none if it is left out.
     name: Option<String>,
     actual_name: String,
+}
+
+/// What the entries of the file are made with.
+struct Adoption<'a> {
+    chosen: Chosen,
+    vocabulary: Option<&'a Vocabulary>,
+    display: &'a Display,
 }
 
 fn choose(read: &Path, patterns: Option<&str>, display: &Display) -> Result<Chosen, Failure> {
@@ -191,16 +206,17 @@ fn choose(read: &Path, patterns: Option<&str>, display: &Display) -> Result<Chos
     Ok(chosen)
 }
 
-fn write(out: &mut (dyn Write + Send), read: &Path, chosen: &Chosen) -> io::Result<()> {
+fn write(out: &mut (dyn Write + Send), read: &Path, adoption: &Adoption<'_>) -> io::Result<()> {
     writeln!(out, "# Adopted from what stood in the target. See `raito access plan` before you apply.")?;
     writeln!(out, "accessProviders:")?;
     let mut any = false;
     list::read(read, |control: Standing| {
-        let Some(name) = chosen.get(&control.external_id).and_then(|choice| choice.name.as_ref()) else {
+        let Some(name) = adoption.chosen.get(&control.external_id).and_then(|choice| choice.name.as_ref())
+        else {
             return Ok(());
         };
         any = true;
-        let entry = adopted(name, control, chosen);
+        let entry = adopted(name, control, adoption);
         let yaml = serde_saphyr::to_string(&[entry]).map_err(io::Error::other)?;
         out.write_all(yaml.as_bytes())
     })?;
@@ -210,13 +226,32 @@ fn write(out: &mut (dyn Write + Send), read: &Path, chosen: &Chosen) -> io::Resu
     out.flush()
 }
 
-fn adopted(name: &str, control: Standing, chosen: &Chosen) -> Adopted {
+fn adopted(name: &str, control: Standing, adoption: &Adoption<'_>) -> Adopted {
+    let chosen = &adoption.chosen;
     let who = control.who.unwrap_or_default();
     // Those of the file by their name in the file, others by what they are called in the target.
     let inherit_from = who.access_providers.unwrap_or_default().into_iter().map(|id| match chosen.get(&id) {
         Some(choice) => choice.name.as_ref().unwrap_or(&choice.actual_name).clone(),
         None => id,
     });
+    let mut left_out = 0_u64;
+    let what = control.what.unwrap_or_default().into_iter().filter_map(|item| {
+        let object_type = &item.data_object.object_type;
+        let (gone, permissions): (Vec<_>, Vec<_>) =
+            item.permissions.unwrap_or_default().into_iter().partition(|word| {
+                adoption.vocabulary.is_some_and(|known| known.is_not_grantable(object_type, word))
+            });
+        left_out += u64::from(!gone.is_empty());
+        let is_kept = gone.is_empty() || !permissions.is_empty();
+        is_kept.then_some(WhatRecord { data_object: item.data_object, permissions })
+    });
+    let what = what.collect();
+    if left_out > 0 {
+        let objects = super::risk::counted(left_out, "data object", "data objects");
+        adoption.display.warning(&format!(
+            "{name}: what it has on {objects} and cannot be granted, such as ownership, is left out and stays as it is"
+        ));
+    }
     Adopted {
         name: name.to_owned(),
         control_type: control.control_type,
@@ -229,15 +264,7 @@ fn adopted(name: &str, control: Standing, chosen: &Chosen) -> Adopted {
             inherit_from: inherit_from.collect(),
             recipients: who.recipients.unwrap_or_default(),
         },
-        what: control
-            .what
-            .unwrap_or_default()
-            .into_iter()
-            .map(|item| WhatRecord {
-                data_object: item.data_object,
-                permissions: item.permissions.unwrap_or_default(),
-            })
-            .collect(),
+        what,
         who_locked: control.who_locked,
         inheritance_locked: control.inheritance_locked,
         what_locked: control.what_locked,

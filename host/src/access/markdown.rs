@@ -87,7 +87,8 @@ impl Report {
             }
         }
         if !difference.is_empty() {
-            let _ = write!(entry, "\n{}", fenced("diff", &difference));
+            let separator = if entry.ends_with("\n\n") { "" } else { "\n" };
+            let _ = write!(entry, "{separator}{}", fenced("diff", &difference));
         }
         if self.statements && !record.operations.is_empty() {
             let statements: Vec<&str> =

@@ -108,7 +108,7 @@ fn unusable(why: String) -> Failure {
 fn choose(path: &Path, filter: Option<&str>) -> Result<Vec<String>, Failure> {
     let patterns = filter.map(PatternList::new);
     let mut names = Vec::new();
-    desired::read(path, |control| {
+    let header = desired::read(path, |control| {
         let chosen = match &patterns {
             None => true,
             Some(patterns) => patterns.matches(&control.name).map_err(|error| error.to_string())?,
@@ -119,6 +119,16 @@ fn choose(path: &Path, filter: Option<&str>) -> Result<Vec<String>, Failure> {
         Ok(())
     })
     .map_err(unusable)?;
+    // Applied without its prefix, an access file would make everything a second time.
+    if header.file_build_time.is_none() && header.last_calculated.is_none() {
+        let message = format!(
+            "{} was not made by Raito Cloud: it has neither `lastCalculated` nor `fileBuildTime`",
+            path.display()
+        );
+        return Err(Failure::new(FailureKind::AccessFile, message).hint(
+            "an access file, or the copy of one, is applied with `raito access apply --access-file FILE`",
+        ));
+    }
     Ok(names)
 }
 

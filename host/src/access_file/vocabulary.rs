@@ -115,6 +115,12 @@ impl Vocabulary {
             .collect()
     }
 
+    /// Whether a permission on objects of a type is one that the target has and that cannot be granted, such as ownership.
+    pub fn is_not_grantable(&self, object_type: &str, permission: &str) -> bool {
+        let mut known = self.find(object_type, permission).peekable();
+        known.peek().is_some() && known.all(|known| !known.grantable)
+    }
+
     /// The types of access controls.
     pub fn control_types(&self) -> impl Iterator<Item = &str> {
         self.control_types.keys().map(String::as_str)

@@ -149,6 +149,14 @@ impl Databases {
         Ok(())
     }
 
+    /// Closes a database whose transaction goes on, so that it can be opened again as it is now.
+    pub(super) fn close(&mut self, at: usize) -> Result<()> {
+        self.below = Below::default();
+        let Some(database) = self.sessions.get_mut(at) else { return Ok(()) };
+        database.cursor = None;
+        Ok(database.session.execute("CLOSE ALL")?)
+    }
+
     /// Ends a transaction, and closes the database.
     pub(super) fn end(&mut self, at: usize, how: End) -> Result<()> {
         self.below = Below::default();

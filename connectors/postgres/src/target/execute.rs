@@ -13,12 +13,15 @@
 //! So whoever has something from one role and is to have it from another never is without it. Neighbouring parts of one
 //! database are one transaction when nothing is to be done between them.
 //!
+//! All or nothing in one transaction is planned once more before the commit, and undone if anything is left to do: a server
+//! takes back what somebody else granted without a word and without effect.
+//!
 //! Unless it is all or nothing, each access control has a savepoint in each phase, so that one that cannot be applied is
 //! undone alone. Before anything is read, a lock is taken that another run on the same cluster waits for.
 
 use std::ops::ControlFlow;
 
-use raito_connector::{Error, Result};
+use raito_connector::{ApplyOptions, Error, Result};
 use tokio_postgres::error::SqlState;
 
 use super::databases::{Databases, End};
@@ -55,10 +58,11 @@ pub(super) fn lock(session: &mut Session) -> Result<()> {
 /// If the first transaction could not be carried through: then nothing has changed.
 pub(super) fn run(
     source: &mut impl Source,
+    options: &ApplyOptions,
     context: &Context<'_>,
     databases: &mut Databases,
-    all_or_nothing: bool,
 ) -> Result<Ledger> {
+    let all_or_nothing = options.all_or_nothing;
     let mut ledger = Ledger::new(context.entries.len());
     round::run(source, context, databases, &mut Look(&mut ledger))?;
     let turns = ledger.turns(databases.len());
@@ -72,14 +76,17 @@ pub(super) fn run(
         return Ok(ledger);
     }
     let roles = context.standing_roles();
-    for (place, turns) in turns.chunk_by(|one, other| one.session == other.session).enumerate() {
+    let transactions = turns.chunk_by(|one, other| one.session == other.session);
+    let is_one = transactions.clone().count() == 1;
+    for (place, turns) in transactions.enumerate() {
         let session = turns.first().map_or(0, |turn| turn.session);
         let mut transaction = || {
             if place > 0 {
                 databases.begin(session)?;
                 databases.read_grants(session, &roles)?;
             }
-            carry_out(turns, source, context, databases, &mut ledger, all_or_nothing)
+            let check = (all_or_nothing && is_one && databases.len() == 1).then_some(options);
+            carry_out(turns, source, context, databases, &mut ledger, (all_or_nothing, check))
         };
         match transaction() {
             Ok(ControlFlow::Continue(())) => {}
@@ -105,14 +112,15 @@ pub(super) fn run(
     Ok(ledger)
 }
 
-/// Runs the turns of one transaction. A break means that it was rolled back, for the sake of all or nothing.
+/// Runs the turns of one transaction. A break means that it was rolled back, for the sake of all or nothing. With `check`,
+/// the target must match before it is committed.
 fn carry_out(
     turns: &[Turn],
     source: &mut impl Source,
     context: &Context<'_>,
     databases: &mut Databases,
     ledger: &mut Ledger,
-    all_or_nothing: bool,
+    (all_or_nothing, check): (bool, Option<&ApplyOptions>),
 ) -> Result<ControlFlow<()>> {
     let session = turns.first().map_or(0, |turn| turn.session);
     for turn in turns {
@@ -124,9 +132,55 @@ fn carry_out(
             return Ok(ControlFlow::Break(()));
         }
     }
+    let rest = match check {
+        Some(options) => still_to_do(source, options, context, databases)?,
+        None => None,
+    };
+    if let Some((at, summary)) = rest {
+        databases.end(session, End::Rollback)?;
+        ledger.roll_back();
+        ledger.error(
+            at,
+            format!(
+                "{summary}: this had no effect; probably it was granted by somebody whom the connector may not act for"
+            ),
+        );
+        return Ok(ControlFlow::Break(()));
+    }
     databases.end(session, End::Commit)?;
     ledger.commit();
     Ok(ControlFlow::Continue(()))
+}
+
+/// Plans again in the transaction that has done everything: what a plan still finds is what the server took without a
+/// word and did not do.
+fn still_to_do(
+    source: &mut impl Source,
+    options: &ApplyOptions,
+    context: &Context<'_>,
+    databases: &mut Databases,
+) -> Result<Option<(usize, String)>> {
+    source.restart()?;
+    databases.close(0)?;
+    let now = Context::read(source, options, context.settings, context.own_role, databases)?;
+    databases.read_grants(0, &now.standing_roles())?;
+    let mut rest = Rest(None);
+    round::run(source, &now, databases, &mut rest)?;
+    Ok(rest.0)
+}
+
+/// The round that must find nothing.
+struct Rest(Option<(usize, String)>);
+
+impl Visitor for Rest {
+    fn wants(&self, _at: usize) -> bool {
+        true
+    }
+
+    fn take(&mut self, _databases: &mut Databases, at: usize, draft: Draft) -> Result<ControlFlow<()>> {
+        self.0 = draft.steps.into_iter().next().map(|step| (at, step.summary));
+        Ok(if self.0.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+    }
 }
 
 /// The round that only looks.

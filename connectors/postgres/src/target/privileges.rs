@@ -146,34 +146,8 @@ pub(super) fn plan(wanted: &Wanted, standing: &Grants, name: &str, context: &Con
             continue;
         }
         let words: Vec<&str> = gone.iter().map(|(word, _)| *word).collect();
-        let (database, full_name) = context.place(object);
-        let mut statements = Vec::new();
-        let grantors: BTreeSet<u32> =
-            gone.iter().flat_map(|(_, grantors)| grantors.iter().copied()).collect();
-        for grantor in grantors {
-            let granted: Vec<&str> = gone
-                .iter()
-                .filter(|(_, grantors)| grantors.contains(&grantor))
-                .map(|(word, _)| *word)
-                .collect();
-            let revoke = format!("REVOKE {} FROM {role}", object.clause(database, &granted));
-            // The server takes back the owner's grants for whoever may act as the owner, else one's own.
-            match context.role_name(grantor).filter(|name| *name != context.own_role) {
-                None => statements.push(revoke),
-                Some(other) => {
-                    let become_other = format!("SET LOCAL ROLE {}", identifier(context.final_name(other)));
-                    statements.extend([become_other, revoke, "RESET ROLE".to_owned()]);
-                }
-            }
-        }
-        draft.steps.push(Step {
-            session: object.session,
-            phase: Phase::Revoke,
-            summary: format!("revoke {} on {full_name} from {name}", words.join(", ")),
-            statements,
-            destructive: true,
-            needs: None,
-        });
+        let (_, full_name) = context.place(object);
+        draft.steps.push(revoke(object, &gone, name, context, Phase::Revoke));
         let removed = words.iter().map(|&word| word.to_owned()).collect();
         draft.removed_what.push(item(full_name, object.kind.name(), removed));
         if object.kind.is_relation() {
@@ -207,6 +181,42 @@ pub(super) fn plan(wanted: &Wanted, standing: &Grants, name: &str, context: &Con
                 draft.added_what.push(item(full_name, object.kind.name(), added));
             }
         }
+    }
+}
+
+/// Takes privileges back from a role, from each of those who granted them.
+pub(super) fn revoke(
+    object: &Object,
+    gone: &[(&'static str, &BTreeSet<u32>)],
+    name: &str,
+    context: &Context<'_>,
+    phase: Phase,
+) -> Step {
+    let role = identifier(name);
+    let (database, full_name) = context.place(object);
+    let mut statements = Vec::new();
+    let grantors: BTreeSet<u32> = gone.iter().flat_map(|(_, grantors)| grantors.iter().copied()).collect();
+    for grantor in grantors {
+        let granted: Vec<&str> =
+            gone.iter().filter(|(_, grantors)| grantors.contains(&grantor)).map(|(word, _)| *word).collect();
+        let revoke = format!("REVOKE {} FROM {role}", object.clause(database, &granted));
+        // The server takes back the owner's grants for whoever may act as the owner, else one's own.
+        match context.role_name(grantor).filter(|name| *name != context.own_role) {
+            None => statements.push(revoke),
+            Some(other) => {
+                let become_other = format!("SET LOCAL ROLE {}", identifier(context.final_name(other)));
+                statements.extend([become_other, revoke, "RESET ROLE".to_owned()]);
+            }
+        }
+    }
+    let words: Vec<&str> = gone.iter().map(|(word, _)| *word).collect();
+    Step {
+        session: object.session,
+        phase,
+        summary: format!("revoke {} on {full_name} from {name}", words.join(", ")),
+        statements,
+        destructive: true,
+        needs: None,
     }
 }
 

@@ -7,7 +7,8 @@ use tokio_postgres::types::Type;
 
 use super::databases::Databases;
 use super::planner::Context;
-use super::standing::Grants;
+use super::privileges;
+use super::standing::{Grants, OWNER};
 use super::step::{Draft, Phase, Step, item};
 use crate::quote::identifier;
 use crate::session::get;
@@ -82,9 +83,22 @@ pub(super) fn plan(
         let (inherits, how) =
             if context.memberships_by_grantor { (false, " WITH INHERIT TRUE") } else { (member, "") };
         if !superuser && !inherits && !sessions.is_empty() {
-            let statement = format!("GRANT {role} TO {}{how}", identifier(context.own_role));
+            // Without its name, so that a plan is the same for whoever makes it.
+            let statement = format!("GRANT {role} TO CURRENT_USER{how}");
             let summary = format!("become a member of {name}");
             draft.steps.push(Step::new(Phase::Identity, 0, summary, statement));
+        }
+        // What is below takes back what the owners granted. What others granted would stay, and keep the role from being
+        // dropped.
+        for (object, privileges) in standing {
+            let gone: Vec<_> = privileges
+                .iter()
+                .filter(|(_, grantors)| grantors.iter().any(|grantor| *grantor != OWNER))
+                .map(|(word, grantors)| (*word, grantors))
+                .collect();
+            if !gone.is_empty() {
+                draft.steps.push(privileges::revoke(object, &gone, name, context, Phase::Strip));
+            }
         }
         for session in sessions {
             draft.steps.push(

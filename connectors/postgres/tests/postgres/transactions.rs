@@ -81,6 +81,59 @@ fn an_error_of_the_server_undoes_everything() {
     assert_eq!(feedback["z"].actual_name, "r_renamed");
 }
 
+#[test]
+fn what_the_server_takes_without_a_word_and_does_not_do_undoes_everything() {
+    let (server, _) = shop();
+    // A grantor can take back what it gave alone; the server does not say that it did nothing.
+    for statement in [
+        "CREATE ROLE raito LOGIN PASSWORD 'raito' CREATEROLE",
+        "GRANT CONNECT ON DATABASE postgres TO raito WITH GRANT OPTION",
+        "GRANT USAGE ON SCHEMA sales TO raito WITH GRANT OPTION",
+        "GRANT SELECT, INSERT ON sales.orders TO raito WITH GRANT OPTION",
+    ] {
+        server.sql("postgres", statement);
+    }
+    let settings = server.settings(&[("pg-user", "raito"), ("pg-password", "raito")]);
+    let readers = role("a", "readers", who(&["ann"], &[]), selects(&["postgres.sales.orders"]));
+    let feedback = apply_with(&settings, &all_or_nothing(), std::slice::from_ref(&readers));
+    assert!(feedback["a"].errors.is_empty(), "{:?}", feedback["a"].errors);
+    server.sql("postgres", "GRANT INSERT ON sales.orders TO r_readers");
+    let before = catalogue(&server);
+    let more = DesiredAccessControl { who: who(&["ann", "bob"], &[]), ..readers };
+    let feedback = apply_with(&settings, &all_or_nothing(), &[more]);
+    assert_eq!(catalogue(&server), before, "something was applied");
+    assert_eq!(feedback["a"].operations, 0);
+    assert_eq!(
+        feedback["a"].errors,
+        [
+            "revoke INSERT on postgres.sales.orders from r_readers: this had no effect; probably it was granted by \
+          somebody whom the connector may not act for"
+        ]
+    );
+}
+
+#[test]
+fn a_role_goes_whoever_granted_what_it_has() {
+    let (server, _) = shop();
+    // The connector gives CONNECT in its own name, and DROP OWNED takes back what the owner gave.
+    for statement in [
+        "CREATE ROLE raito LOGIN PASSWORD 'raito' CREATEROLE",
+        "CREATE ROLE owner",
+        "GRANT owner TO raito",
+        "ALTER DATABASE postgres OWNER TO owner",
+        "GRANT CONNECT ON DATABASE postgres TO raito WITH GRANT OPTION",
+    ] {
+        server.sql("postgres", statement);
+    }
+    let settings = server.settings(&[("pg-user", "raito"), ("pg-password", "raito")]);
+    let connect = vec![item("database", "postgres", &["CONNECT"])];
+    let readers = role("a", "readers", who(&["ann"], &[]), connect);
+    assert!(apply_with(&settings, &all_or_nothing(), &[readers])["a"].errors.is_empty());
+    let feedback = apply_with(&settings, &all_or_nothing(), &[]);
+    assert!(feedback["a"].errors.is_empty(), "{:?}", feedback["a"].errors);
+    assert_eq!(server.rows("postgres", "SELECT rolname FROM pg_roles WHERE rolname = 'r_readers'").len(), 0);
+}
+
 /// The server ends the session that grants something in a database.
 fn cut_grants(server: &Server, database: &str) {
     server.sql(
