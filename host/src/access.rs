@@ -14,12 +14,13 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use crate::access_file::AccessFile;
 use crate::cli::ReportFormat;
 use crate::config::{Settings, TargetSettings};
 use crate::failure::{Failure, FailureKind};
 use crate::progress::Display;
 use crate::run::cache_location;
-use crate::sandbox::Sandbox;
+use crate::sandbox::{Sandbox, escaped};
 use crate::target::LoadedTarget;
 
 mod adopt;
@@ -103,6 +104,14 @@ fn taking_part<'a>(settings: &'a Settings, display: &Display) -> Result<Vec<&'a 
             target.settings.as_ref().map_err(|errors| Failure::from(errors.clone()).of(&target.name))?;
         targets.push(target);
     }
+    if let ([one, two, ..], true) = (targets.as_slice(), settings.only_targets.is_empty())
+        && one.access.given.file
+    {
+        let message =
+            format!("one access file is given for several targets, such as {} and {}", one.name, two.name);
+        return Err(Failure::new(FailureKind::Configuration, message)
+            .hint("name those that it is for with --only-targets, or write `access-file` into each target"));
+    }
     let names_file = |target: &&TargetSettings| target.access.file.is_some();
     if targets.iter().any(names_file) {
         for target in targets.iter().filter(|target| !names_file(target)) {
@@ -121,6 +130,22 @@ fn access_file(settings: &Settings, configured: Option<&PathBuf>) -> PathBuf {
     match path.strip_prefix(&here) {
         Ok(relative) if !relative.as_os_str().is_empty() => relative.to_owned(),
         _ => path,
+    }
+}
+
+/// A path as it may be shown.
+fn shown(path: &Path) -> String {
+    escaped(&path.display().to_string())
+}
+
+/// Shows what was found in access files and stops nothing.
+fn tell_findings(file: &AccessFile, display: &Display) {
+    for warning in &file.warnings {
+        let hint = warning.hint.as_ref().map(|hint| format!(" ({hint})")).unwrap_or_default();
+        display.warning(&format!("{warning}{hint}"));
+    }
+    if file.warnings_left_out > 0 {
+        display.warning(&format!("and {} more warnings about access files", file.warnings_left_out));
     }
 }
 

@@ -80,7 +80,10 @@ impl Backup {
         runs.sort();
         let keep = usize::try_from(self.keep).unwrap_or(usize::MAX);
         for old in runs.iter().take(runs.len().saturating_sub(keep)) {
-            fs::remove_dir_all(old)?;
+            // What is too old does no harm.
+            if let Err(error) = fs::remove_dir_all(old) {
+                tracing::warn!(target: "raito", %error, "an old backup cannot be removed: {}", old.display());
+            }
         }
         Ok(())
     }

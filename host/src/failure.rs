@@ -18,8 +18,8 @@
 //! | 22 | denied by the sandbox: the connector asked for something that was not granted |
 //! | 23 | a limit of the sandbox was reached: memory, time, or what one call may hand over |
 //! | 30 | the connector delivered a record that breaks the rules of its format |
-//! | 31 | some access controls could not be applied to the target; a run did everything else, `access apply` nothing |
-//! | 32 | the access file is not valid |
+//! | 31 | some access controls could not be applied to the target; the error says whether anything was changed |
+//! | 32 | the access file is not valid, or cannot be read |
 //! | 33 | refused: applying would take away more than `max-removals` allows |
 //! | 34 | refused: the target has changed since the plan was made |
 //! | 35 | not confirmed: nothing was applied |

@@ -118,7 +118,10 @@ async fn access(cli: &Cli, command: &AccessCommand) -> ExitCode {
         outcome = work => outcome,
         code = interrupted() => {
             display.finish();
-            tell("interrupted");
+            tell(match command {
+                AccessCommand::Apply(_) => "interrupted: see `raito access plan` for what is left to do",
+                _ => "interrupted",
+            });
             return ExitCode::from(code);
         }
     };
@@ -140,15 +143,18 @@ async fn apply_access(cli: &Cli, arguments: &ApplyAccessArgs) -> Result<(), Fail
     outcome
 }
 
-/// Asks on the terminal, where there is one.
-fn ask(question: &str) -> Answer {
+/// Asks on the terminal, where there is one. Whoever interrupts the program instead of answering is heard.
+async fn ask(question: &str) -> Answer {
     if !io::stdin().is_terminal() {
         return Answer::Nobody;
     }
     let _ = write!(io::stderr(), "{question}");
-    let mut answer = String::new();
-    match io::stdin().read_line(&mut answer) {
-        Ok(_) if answer.trim().eq_ignore_ascii_case("yes") => Answer::Yes,
+    let answer = tokio::task::spawn_blocking(|| {
+        let mut answer = String::new();
+        io::stdin().read_line(&mut answer).map(|_| answer)
+    });
+    match answer.await {
+        Ok(Ok(answer)) if answer.trim().eq_ignore_ascii_case("yes") => Answer::Yes,
         _ => Answer::No,
     }
 }

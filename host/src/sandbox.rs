@@ -32,5 +32,5 @@ mod udp;
 pub use engine::{CacheLocation, Sandbox};
 pub use instance::{CallError, Grants, Instance, State};
 pub use limits::LimitHit;
-pub use log::{ConnectorLog, escaped};
+pub use log::{ConnectorLog, defused, escaped};
 pub use network::Denial;

@@ -3,7 +3,7 @@
 //! Each entry names the access control that it stands for (`externalId`), so that the first plan finds it and makes it
 //! managed instead of making another. What the connector locks completely is left out, and said.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io::{self, Write};
 use std::path::Path;
 
@@ -18,6 +18,7 @@ use crate::failure::{Failure, FailureKind};
 use crate::progress::Display;
 use crate::records::list;
 use crate::records::plan::{Beneficiaries, WhatRecord};
+use crate::sandbox::escaped;
 use crate::target::LoadedTarget;
 
 /// An access control as it was read. See [`crate::records::access_control`].
@@ -34,6 +35,7 @@ struct Standing {
     policy: String,
     who: Option<StandingWho>,
     what: Option<Vec<StandingWhat>>,
+    common_what_data_object: Option<String>,
     #[serde(default)]
     not_internalizable: bool,
     #[serde(default)]
@@ -77,6 +79,8 @@ struct Adopted {
     policy_rule: String,
     who: Beneficiaries,
     what: Vec<WhatRecord>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    common_data_object: Option<String>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     who_locked: bool,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
@@ -157,7 +161,7 @@ struct Adoption<'a> {
 
 fn choose(read: &Path, patterns: Option<&str>, display: &Display) -> Result<Chosen, Failure> {
     let patterns = patterns.map(PatternList::new);
-    let (mut chosen, mut names) = (Chosen::new(), HashMap::<String, u32>::new());
+    let (mut chosen, mut names, mut left_out) = (Chosen::new(), HashSet::new(), 0_u64);
     let mut wrong = None;
     let outcome = list::read(read, |control: Standing| {
         let wanted = match patterns.as_ref().map(|patterns| patterns.matches(&control.name)).transpose() {
@@ -170,6 +174,8 @@ fn choose(read: &Path, patterns: Option<&str>, display: &Display) -> Result<Chos
         };
         let why_not = if control.not_internalizable {
             Some("the connector locks it completely")
+        } else if escaped(&control.name) != control.name {
+            Some("its name holds control characters")
         } else if control.who.is_none() {
             Some("the connector cannot tell who has it")
         } else {
@@ -179,8 +185,9 @@ fn choose(read: &Path, patterns: Option<&str>, display: &Display) -> Result<Chos
             _ if !wanted => None,
             Some(why) => {
                 if patterns.is_some() {
-                    display.warning(&format!("{} is left out: {why}", control.name));
+                    display.warning(&format!("{} is left out: {why}", escaped(&control.name)));
                 }
+                left_out += 1;
                 None
             }
             None => {
@@ -191,9 +198,13 @@ fn choose(read: &Path, patterns: Option<&str>, display: &Display) -> Result<Chos
                     ));
                 }
                 // A name stands once in an access file.
-                let times = names.entry(control.name.clone()).or_default();
-                *times += 1;
-                Some(if *times == 1 { control.name.clone() } else { format!("{} ({times})", control.name) })
+                let mut name = control.name.clone();
+                let mut number = 1;
+                while !names.insert(name.clone()) {
+                    number += 1;
+                    name = format!("{} ({number})", control.name);
+                }
+                Some(name)
             }
         };
         chosen.insert(control.external_id, Choice { name, actual_name: control.actual_name });
@@ -203,6 +214,12 @@ fn choose(read: &Path, patterns: Option<&str>, display: &Display) -> Result<Chos
         return Err(Failure::new(FailureKind::Configuration, error.to_string()).hint("correct --names"));
     }
     outcome.map_err(|error| Failure::unexpected(format!("what was read cannot be used: {error}")))?;
+    if left_out > 0 && patterns.is_none() {
+        let subject = super::risk::counted(left_out, "access control is", "access controls are");
+        display.warning(&format!(
+            "{subject} left out that cannot be managed by a file: those that the connector locks, or whose holders are not known"
+        ));
+    }
     Ok(chosen)
 }
 
@@ -265,6 +282,7 @@ fn adopted(name: &str, control: Standing, adoption: &Adoption<'_>) -> Adopted {
             recipients: who.recipients.unwrap_or_default(),
         },
         what,
+        common_data_object: control.common_what_data_object,
         who_locked: control.who_locked,
         inheritance_locked: control.inheritance_locked,
         what_locked: control.what_locked,

@@ -57,19 +57,30 @@ pub async fn apply(
     arguments: &ApplyArgs,
     display: &Display,
     out: &mut (dyn Write + Send),
-    ask: impl FnOnce(&str) -> Answer,
+    ask: impl AsyncFnOnce(&str) -> Answer,
 ) -> Result<(), Failure> {
     let sandbox = sandbox()?;
     let many = arguments.show.risk_people;
     let saved = match &arguments.plan {
+        Some(_) if arguments.of.access_file.is_some() => {
+            let message = "a saved plan holds its access file, so --access-file means nothing beside it";
+            return Err(Failure::new(FailureKind::Configuration, message).hint("leave one of the two out"));
+        }
         Some(path) => Some((path.as_path(), document::read(path)?)),
         None => None,
     };
+    let is_text = arguments.format == Format::Text;
+    if !is_text && saved.is_none() && !arguments.yes {
+        let message = "--format json shows no plan that could be confirmed";
+        return Err(
+            Failure::new(FailureKind::NotConfirmed, message).hint("give --yes, or apply a saved plan")
+        );
+    }
     let plans = match &saved {
         Some((path, saved)) => load_saved(settings, (path, &saved.targets), &sandbox, display, many).await?,
         None => make_all(settings, &sandbox, display, many).await?,
     };
-    if arguments.format == Format::Text {
+    if is_text {
         show(out, &plans, arguments.show.statements)?;
     }
     if let Some(failure) = first_error(&plans) {
@@ -81,23 +92,54 @@ pub async fn apply(
     let changes: u64 = plans.iter().map(|plan| plan.totals.changes()).sum();
     // A saved plan was shown when it was made.
     if changes > 0 && !arguments.yes && saved.is_none() {
-        confirm(ask)?;
+        confirm(ask).await?;
+    }
+    let mut backups = Vec::new();
+    for plan in plans.iter().filter(|plan| plan.totals.changes() > 0) {
+        let target = plan.loaded.settings;
+        let named = |failure: Failure| failure.of(&target.name);
+        let backup = Backup::begin(&target.backup, &target.name, "access").map_err(named)?;
+        // Before anything happens, so that it is there however it ends.
+        backup.keep_all(&plan.loaded.files).map_err(named)?;
+        backups.push((plan, backup));
     }
     let mut reports = Vec::new();
-    for plan in &plans {
-        let name = &plan.loaded.settings.name;
-        let report = carry_out(plan).await.map_err(|failure| failure.of(name))?;
-        if arguments.format == Format::Text {
-            tell(out, &report)?;
+    let outcome = async {
+        for plan in plans.iter().filter(|plan| plan.totals.changes() == 0) {
+            let target = plan.loaded.settings.name.clone();
+            reports.push(Report { target, changed: 0, operations: 0 });
         }
-        reports.push(report);
-    }
-    if arguments.format == Format::Json {
-        let text = serde_json::to_string_pretty(&serde_json::json!({ "targets": reports }));
-        let written = writeln!(out, "{}", text.unwrap_or_default());
-        written.map_err(|error| Failure::unexpected(format!("the result cannot be shown: {error}")))?;
+        for (plan, backup) in &backups {
+            let named = |failure: Failure| failure.of(&plan.loaded.settings.name);
+            let mut report = Report { target: plan.loaded.settings.name.clone(), changed: 0, operations: 0 };
+            let outcome = carry_out(plan, &mut report).await;
+            reports.push(report);
+            let kept = backup.keep_all(&plan.loaded.files);
+            outcome.and(kept).map_err(named)?;
+        }
+        Ok(())
+    };
+    let outcome = outcome.await;
+    let told = if is_text { tell_all(out, &reports, &outcome) } else { print_json(out, &reports, &outcome) };
+    outcome.and(told)
+}
+
+/// One line for each target that was dealt with.
+fn tell_all(out: &mut dyn Write, reports: &[Report], outcome: &Result<(), Failure>) -> Result<(), Failure> {
+    for (at, report) in reports.iter().enumerate() {
+        let failed = outcome.is_err() && at + 1 == reports.len();
+        if !failed {
+            tell(out, report)?;
+        }
     }
     Ok(())
+}
+
+fn print_json(out: &mut dyn Write, reports: &[Report], outcome: &Result<(), Failure>) -> Result<(), Failure> {
+    let failure = outcome.as_ref().err();
+    let text = serde_json::to_string_pretty(&serde_json::json!({ "targets": reports, "failure": failure }));
+    writeln!(out, "{}", text.unwrap_or_default())
+        .map_err(|error| Failure::unexpected(format!("the result cannot be shown: {error}")))
 }
 
 fn tell(out: &mut dyn Write, report: &Report) -> Result<(), Failure> {
@@ -124,6 +166,7 @@ async fn load_saved<'a>(
     many: u64,
 ) -> Result<Vec<TargetPlan<'a>>, Failure> {
     let mut plans = Vec::new();
+    let selected = settings.selected()?;
     for saved in saved {
         let named = |failure: Failure| failure.of(&saved.target);
         let found = settings.targets.iter().find(|target| target.name == saved.target).ok_or_else(|| {
@@ -132,6 +175,13 @@ async fn load_saved<'a>(
                     .hint("apply it with the configuration that it was made with"),
             )
         })?;
+        if !selected.iter().any(|target| target.name == saved.target) {
+            let message = "the plan is also for this target, which `only-targets` leaves out";
+            return Err(named(
+                Failure::new(FailureKind::Configuration, message)
+                    .hint("a saved plan is applied as a whole; make one for the targets that are meant"),
+            ));
+        }
         let target = found.settings.as_ref().map_err(|errors| named(Failure::from(errors.clone())))?;
         let loaded = LoadedTarget::load(settings, target, sandbox, display).await.map_err(named)?;
         let plan = TargetPlan::make(loaded, &saved.desired, many).await.map_err(named)?.saved(path, saved);
@@ -209,32 +259,31 @@ fn guard(plan: &TargetPlan<'_>) -> Result<(), Failure> {
 }
 
 /// Asks; only a clear yes goes on.
-pub(super) fn confirm(ask: impl FnOnce(&str) -> Answer) -> Result<(), Failure> {
-    match ask("Apply these changes? Only `yes` does: ") {
+pub(super) async fn confirm(ask: impl AsyncFnOnce(&str) -> Answer) -> Result<(), Failure> {
+    match ask("Apply these changes? Only `yes` does: ").await {
         Answer::Yes => Ok(()),
         Answer::No => Err(Failure::new(FailureKind::NotConfirmed, "not confirmed: nothing was applied")),
         Answer::Nobody => {
             Err(Failure::new(FailureKind::NotConfirmed, "nobody can be asked here: nothing was applied")
-                .hint("give --yes, or save a plan with `raito access plan --out` and apply that"))
+                .hint("give --yes"))
         }
     }
 }
 
-/// Has one target changed, and sees that it then matches.
-async fn carry_out(plan: &TargetPlan<'_>) -> Result<Report, Failure> {
+/// Has one target changed, and sees that it then matches. `report` says what was done, however it ends.
+async fn carry_out(plan: &TargetPlan<'_>, report: &mut Report) -> Result<(), Failure> {
     let loaded = &plan.loaded;
-    let name = &loaded.settings.name;
-    let mut report = Report { target: name.clone(), changed: 0, operations: 0 };
-    if plan.totals.changes() == 0 {
-        return Ok(report);
+    // What was shown, guarded and confirmed may be some time ago.
+    let now = plan.compare("again").await?;
+    if now.fingerprint != plan.fingerprint || now.totals != plan.totals {
+        let message = "the target has changed since the plan was shown: nothing was applied";
+        return Err(Failure::new(FailureKind::Moved, message).hint("apply again, and look at the new plan"));
     }
-    let backup = Backup::begin(&loaded.settings.backup, name, "access")?;
-    let title = format!("{name}: applying");
+    let title = format!("{}: applying", loaded.settings.name);
     let applied = loaded
         .apply_access_controls(&title, plan.options(), plan.desired.clone(), FailureKind::Unexpected)
         .await;
     loaded.tell_warnings();
-    backup.keep_all(&loaded.files)?;
     let applied = applied?.report;
     (report.changed, report.operations) = (applied.totals.changed, applied.totals.operations);
     if applied.totals.failed > 0 {
@@ -254,17 +303,20 @@ async fn carry_out(plan: &TargetPlan<'_>) -> Result<Report, Failure> {
                 .hint("the target has no transaction for all of it; apply again when the cause is gone")
         });
     }
-    let rest = plan.compare("verify").await?;
-    if rest.totals.changes() > 0 {
+    let rest = plan.compare("verify").await.map_err(|failure| Failure {
+        message: format!("everything was applied, but it could not be checked: {failure}"),
+        ..failure
+    })?;
+    if rest.totals.changes() > 0 || rest.totals.errors > 0 {
         return Err(unmatched(&rest)?);
     }
-    Ok(report)
+    Ok(())
 }
 
 fn unmatched(rest: &Compared) -> Result<Failure, Failure> {
     let mut names = Vec::new();
     list::read(&rest.records, |record: PlanRecord| {
-        if record.changes() && names.len() < SHOWN {
+        if (record.changes() || !record.errors.is_empty()) && names.len() < SHOWN {
             names.push(record.name);
         }
         Ok(())
@@ -272,7 +324,11 @@ fn unmatched(rest: &Compared) -> Result<Failure, Failure> {
     .map_err(|error| Failure::unexpected(format!("the comparison cannot be read: {error}")))?;
     let message = format!(
         "everything was applied, but the target does not match its access file: {} ({})",
-        counted(rest.totals.changes(), "access control still differs", "access controls still differ"),
+        counted(
+            rest.totals.changes().max(rest.totals.errors),
+            "access control still differs",
+            "access controls still differ"
+        ),
         names.join(", ")
     );
     Ok(Failure::new(FailureKind::AccessControls, message)

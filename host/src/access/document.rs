@@ -233,7 +233,14 @@ impl<'de> Visitor<'de> for DocumentSeed<'_> {
                 }
             }
         }
-        if version.is_none() { Err(A::Error::missing_field("formatVersion")) } else { Ok(targets) }
+        let mut names: Vec<&str> = targets.iter().map(|target| target.target.as_str()).collect();
+        names.sort_unstable();
+        match (version, names.windows(2).find(|pair| pair.first() == pair.last())) {
+            (None, _) => Err(A::Error::missing_field("formatVersion")),
+            (_, Some(_)) => Err(A::Error::custom("a target stands in it twice")),
+            (_, None) if names.is_empty() => Err(A::Error::custom("there is no target in it")),
+            (_, None) => Ok(targets),
+        }
     }
 }
 

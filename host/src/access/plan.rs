@@ -64,9 +64,7 @@ impl<'a> TargetPlan<'a> {
         let vocabulary = vocabulary.map(|metadata| Vocabulary::from_metadata(&metadata));
         let desired = loaded.files.path("toTarget-access", "json");
         let file = access_file::load(path, vocabulary.as_ref(), &desired)?;
-        for warning in &file.warnings {
-            loaded.display.warning(&warning.to_string());
-        }
+        super::tell_findings(&file, loaded.display);
         let mut administering = HashSet::new();
         if let Some(vocabulary) = &vocabulary {
             let read = desired::read(&desired, |control| {
@@ -80,6 +78,9 @@ impl<'a> TargetPlan<'a> {
                 Ok(())
             });
             read.map_err(Failure::unexpected)?;
+            // Who becomes a member of a source gets what it is a source of.
+            administering =
+                administering.iter().flat_map(|id| file.index.sources(id)).map(str::to_owned).collect();
         }
         let mut plan = TargetPlan {
             loaded,
@@ -124,8 +125,8 @@ impl<'a> TargetPlan<'a> {
     pub(super) fn subject(&self) -> String {
         let controls = super::risk::counted(self.file.controls, "access control", "access controls");
         match self.file.files.as_slice() {
-            [file] => format!("{} ({controls})", file.display()),
-            files => format!("{} ({} files, {controls})", self.path.display(), files.len()),
+            [file] => format!("{} ({controls})", super::shown(file)),
+            files => format!("{} ({} files, {controls})", super::shown(&self.path), files.len()),
         }
     }
 
@@ -171,7 +172,7 @@ impl<'a> TargetPlan<'a> {
             return saved.get(id).cloned();
         }
         let place = self.file.index.place(id)?;
-        Some(format!("{}:{}", place.path.display(), place.position.line))
+        Some(format!("{}:{}", super::shown(place.path), place.position.line))
     }
 
     /// The failure that access controls which cannot be applied mean.

@@ -5,9 +5,10 @@
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::apply::{Answer, confirm};
+use super::risk::counted;
 use super::sandbox;
 use crate::backup::Backup;
 use crate::cli::ApplyAccessArgs;
@@ -17,6 +18,7 @@ use crate::contract::exports::access::ApplyOptions;
 use crate::failure::{Failure, FailureKind};
 use crate::progress::Display;
 use crate::records::desired;
+use crate::sandbox::escaped;
 use crate::target::LoadedTarget;
 
 /// Applies a saved access file. `ask` is called once, with a question.
@@ -28,7 +30,7 @@ pub async fn restore(
     arguments: &ApplyAccessArgs,
     display: &Display,
     out: &mut (dyn Write + Send),
-    ask: impl FnOnce(&str) -> Answer,
+    ask: impl AsyncFnOnce(&str) -> Answer,
 ) -> Result<(), Failure> {
     let target = settings.targets.iter().find(|target| target.name == arguments.target).ok_or_else(|| {
         let known: Vec<_> = settings.targets.iter().map(|target| target.name.as_str()).collect();
@@ -40,19 +42,27 @@ pub async fn restore(
     let path = std::path::absolute(&arguments.file)
         .map_err(|error| Failure::unexpected(format!("{} has no path: {error}", arguments.file.display())))?;
     let filter = arguments.filter_access.as_deref().filter(|list| !list.is_empty());
-    let chosen = choose(&path, filter)?;
+    // What is shown, applied and kept is one copy: the file may be a pipe, or change while somebody thinks.
+    let folder = tempfile::Builder::new()
+        .prefix("raito-apply-access-")
+        .tempdir()
+        .map_err(|error| Failure::unexpected(format!("no temporary folder can be made: {error}")))?;
+    let copy = folder.path().join("access.yaml");
+    copy_of(&path, &copy)?;
+    let chosen = choose(&copy, &path, filter)?;
 
     let say = |out: &mut (dyn Write + Send), text: &str| {
         writeln!(out, "{text}").map_err(|error| Failure::unexpected(error.to_string()))
     };
-    say(out, &format!("Target: {}\nAccess file: {}\n", target.name, path.display()))?;
+    say(out, &format!("Target: {}\nAccess file: {}\n", target.name, super::shown(&path)))?;
     if chosen.is_empty() {
         return say(out, "No access control is to be applied.");
     }
-    say(out, &format!("{} access controls are to be applied.", chosen.len()))?;
+    let subject = counted(chosen.len(), "access control is", "access controls are");
+    say(out, &format!("{subject} to be applied."))?;
     if filter.is_some() {
         for name in &chosen {
-            say(out, &format!("  - {name}"))?;
+            say(out, &format!("  - {}", escaped(name)))?;
         }
     }
     say(
@@ -60,7 +70,7 @@ pub async fn restore(
         "\nThis goes past Raito Cloud: there is no job, and Raito Cloud does not hear what became of it. What the file \
          deletes is deleted again, and access that was removed since the file was made may come back.\n",
     )?;
-    let confirmed = if arguments.yes { Ok(()) } else { confirm(ask) };
+    let confirmed = if arguments.yes { Ok(()) } else { confirm(ask).await };
     match confirmed {
         Ok(()) => {}
         // As with Raito's own CLI, who does not want to go on has done nothing wrong.
@@ -72,14 +82,23 @@ pub async fn restore(
     let loaded = LoadedTarget::load(settings, target, &sandbox, display).await.map_err(named)?;
     let backup = Backup::begin(&target.backup, &target.name, "apply-access").map_err(named)?;
     let file = match filter {
-        None => copy(&path, loaded.files.path("toTarget-access", "yaml")),
-        Some(filter) => filtered(&path, filter, loaded.files.path("toTarget-filteredAccess", "yaml")),
-    }?;
+        None => {
+            let file = loaded.files.path("toTarget-access", "yaml");
+            copy_of(&copy, &file)?;
+            file
+        }
+        Some(filter) => {
+            let file = loaded.files.path("toTarget-filteredAccess", "yaml");
+            filtered(&copy, filter, &file)?;
+            file
+        }
+    };
+    backup.keep_all(&loaded.files).map_err(named)?;
     let options = ApplyOptions { prefix: String::new(), authoritative: false, all_or_nothing: false };
     let title = format!("{}: applying", target.name);
     let applied = loaded.apply_access_controls(&title, options, file, FailureKind::AccessFile).await;
     loaded.tell_warnings();
-    backup.keep_all(&loaded.files).map_err(named)?;
+    let kept = backup.keep_all(&loaded.files);
     let report = applied.map_err(named)?.report;
     for error in &report.errors {
         display.warning(&format!("{}: {error}", target.name));
@@ -88,27 +107,31 @@ pub async fn restore(
     say(
         out,
         &format!(
-            "{}: {} of {} access controls changed, by {} operations",
-            target.name, totals.changed, totals.controls, totals.operations
+            "{}: {} of {} changed, by {}",
+            target.name,
+            totals.changed,
+            counted(totals.controls, "access control", "access controls"),
+            counted(totals.operations, "operation", "operations")
         ),
     )?;
     if totals.failed > 0 {
-        let message = format!("{} access controls could not be applied", totals.failed);
+        let failed = counted(totals.failed, "access control", "access controls");
+        let message = format!("{failed} could not be applied");
         return Err(named(Failure::new(FailureKind::AccessControls, message)));
     }
-    Ok(())
+    kept.map_err(named)
 }
 
-fn unusable(why: String) -> Failure {
-    Failure::new(FailureKind::AccessFile, why)
+fn unusable(why: &str) -> Failure {
+    Failure::new(FailureKind::AccessFile, escaped(why))
         .hint("give an access file that Raito Cloud made, such as one of a backup")
 }
 
 /// The names of the access controls to apply.
-fn choose(path: &Path, filter: Option<&str>) -> Result<Vec<String>, Failure> {
+fn choose(copy: &Path, path: &Path, filter: Option<&str>) -> Result<Vec<String>, Failure> {
     let patterns = filter.map(PatternList::new);
     let mut names = Vec::new();
-    let header = desired::read(path, |control| {
+    let header = desired::read(copy, |control| {
         let chosen = match &patterns {
             None => true,
             Some(patterns) => patterns.matches(&control.name).map_err(|error| error.to_string())?,
@@ -118,12 +141,12 @@ fn choose(path: &Path, filter: Option<&str>) -> Result<Vec<String>, Failure> {
         }
         Ok(())
     })
-    .map_err(unusable)?;
+    .map_err(|why| unusable(&why))?;
     // Applied without its prefix, an access file would make everything a second time.
     if header.file_build_time.is_none() && header.last_calculated.is_none() {
         let message = format!(
             "{} was not made by Raito Cloud: it has neither `lastCalculated` nor `fileBuildTime`",
-            path.display()
+            super::shown(path)
         );
         return Err(Failure::new(FailureKind::AccessFile, message).hint(
             "an access file, or the copy of one, is applied with `raito access apply --access-file FILE`",
@@ -132,36 +155,33 @@ fn choose(path: &Path, filter: Option<&str>) -> Result<Vec<String>, Failure> {
     Ok(names)
 }
 
-/// The file stays where it is and as it is; what is applied, and kept in the backup, is a copy.
-fn copy(path: &Path, to: PathBuf) -> Result<PathBuf, Failure> {
-    std::fs::copy(path, &to)
-        .map_err(|error| Failure::unexpected(format!("a temporary file cannot be written: {error}")))?;
-    Ok(to)
+/// The file stays where it is and as it is. The copy is readable by its owner alone.
+fn copy_of(path: &Path, to: &Path) -> Result<(), Failure> {
+    let unreadable = |error: std::io::Error| {
+        let message = format!("the access file {} cannot be read: {error}", super::shown(path));
+        Failure::new(FailureKind::AccessFile, message).hint("correct the path")
+    };
+    let mut source = File::open(path).map_err(unreadable)?;
+    let mut copy = create(to)?;
+    std::io::copy(&mut source, &mut copy).map_err(unreadable)?;
+    Ok(())
+}
+
+fn create(path: &Path) -> Result<File, Failure> {
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options
+        .open(path)
+        .map_err(|error| Failure::unexpected(format!("a temporary file cannot be made: {error}")))
 }
 
 /// The file with the access controls alone whose names match. JSON, which is YAML too.
-fn filtered(path: &Path, filter: &str, to: PathBuf) -> Result<PathBuf, Failure> {
-    let failed = |error: std::io::Error| {
-        Failure::unexpected(format!("a temporary file cannot be written: {error}"))
-            .hint("check the free disk space")
-    };
+fn filtered(path: &Path, filter: &str, to: &Path) -> Result<(), Failure> {
     let patterns = PatternList::new(filter);
-    let mut out = BufWriter::new(File::create_new(&to).map_err(failed)?);
-    let mut first = true;
-    let header = desired::read_plain(path, |provider| {
-        let name = provider.get("name").and_then(serde_json::Value::as_str).unwrap_or_default();
-        if !patterns.matches(name).map_err(|error| error.to_string())? {
-            return Ok(());
-        }
-        let start = if first { "{\"accessProviders\":[\n" } else { ",\n" };
-        first = false;
-        out.write_all(start.as_bytes())
-            .and_then(|()| serde_json::to_writer(&mut out, &provider).map_err(std::io::Error::from))
-            .map_err(|error| error.to_string())
-    })
-    .map_err(unusable)?;
-    let calculated =
-        header.last_calculated.map(|time| format!(",\"lastCalculated\":{time}")).unwrap_or_default();
-    out.write_all(format!("\n]{calculated}}}\n").as_bytes()).and_then(|()| out.flush()).map_err(failed)?;
-    Ok(to)
+    let mut out = BufWriter::new(create(to)?);
+    desired::copy(path, &mut out, |name| patterns.matches(name).map_err(|error| error.to_string()))
+        .and_then(|()| out.flush().map_err(|error| error.to_string()))
+        .map_err(|why| unusable(&why))
 }

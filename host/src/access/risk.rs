@@ -2,7 +2,8 @@
 //! concerns.
 //!
 //! People are counted through inheritance, as the access file has it: who is a user of an access control, or of one that
-//! it inherits from. Members of groups are known to the target alone: groups that a plan adds or removes are counted as groups.
+//! it inherits from. Members of groups, and of what stands in the target alone, are not known here: groups that a plan adds or
+//! removes are counted as groups, and where there may be others, a risk says so.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fmt::{self, Display};
@@ -43,7 +44,7 @@ pub(super) enum RiskKind {
 pub(super) struct Assessor<'a> {
     pub(super) index: &'a Index,
     pub(super) vocabulary: Option<&'a Vocabulary>,
-    /// Ids of access controls with a permission to administer.
+    /// Ids of access controls whose members have a permission to administer, from them or from what they are a source of.
     pub(super) administering: &'a HashSet<String>,
     /// Ids by actual name.
     pub(super) actual_names: &'a HashMap<String, String>,
@@ -59,6 +60,8 @@ struct Concerned {
     /// Users that do not stand in the access file any more.
     others: BTreeSet<String>,
     groups: BTreeSet<String>,
+    /// There may be more, who are known to the target alone.
+    unknown: bool,
 }
 
 impl Concerned {
@@ -67,24 +70,30 @@ impl Concerned {
     }
 
     fn is_empty(&self) -> bool {
-        self.people() + self.groups.len() == 0
+        self.people() + self.groups.len() == 0 && !self.unknown
     }
 
     fn join(&mut self, other: &Concerned) {
         self.known.extend(&other.known);
         self.others.extend(other.others.iter().cloned());
         self.groups.extend(other.groups.iter().cloned());
+        self.unknown |= other.unknown;
     }
 }
 
 impl Display for Concerned {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let people = counted(self.people(), "person", "people");
-        match (self.people(), self.groups.len()) {
-            (_, 0) => f.write_str(&people),
-            (0, groups) => f.write_str(&counted(groups, "group", "groups")),
-            (_, groups) => write!(f, "{people} and {}", counted(groups, "group", "groups")),
+        let mut parts = Vec::new();
+        if self.people() > 0 || self.groups.is_empty() && !self.unknown {
+            parts.push(counted(self.people(), "person", "people"));
         }
+        if !self.groups.is_empty() {
+            parts.push(counted(self.groups.len(), "group", "groups"));
+        }
+        if self.unknown {
+            parts.push("others whom the access file does not name".to_owned());
+        }
+        f.write_str(&parts.join(" and "))
     }
 }
 
@@ -95,7 +104,11 @@ impl Assessor<'_> {
         if !record.changes() {
             return risks;
         }
-        let holders = Concerned { known: self.index.people(&record.id), ..Concerned::default() };
+        let holders = Concerned {
+            known: self.index.people(&record.id),
+            unknown: self.index.has_others(&record.id),
+            ..Concerned::default()
+        };
         let mut lose = self.beneficiaries(&record.who.removed);
         if record.change == ChangeKind::Delete || !record.what.removed.is_empty() {
             lose.join(&holders);
@@ -152,9 +165,16 @@ impl Assessor<'_> {
                 }
             }
         }
-        for id in who.inherit_from.iter().filter_map(|name| self.actual_names.get(name)) {
-            concerned.known.extend(self.index.people(id));
+        for name in &who.inherit_from {
+            match self.actual_names.get(name) {
+                Some(id) => {
+                    concerned.known.extend(self.index.people(id));
+                    concerned.unknown |= self.index.has_others(id);
+                }
+                None => concerned.unknown = true,
+            }
         }
+        concerned.unknown |= !who.recipients.is_empty();
         concerned
     }
 
@@ -202,6 +222,7 @@ mod tests {
     use crate::records::plan::{Beneficiaries, ChangeKind, PlanRecord, WhatRecord};
 
     const FILE: &str = "accessProviders:
+  - { name: Foreign, who: { inheritFrom: [elsewhere] }, what: [{ dataObject: { fullName: d.t, type: table }, permissions: [R] }] }
   - { name: Base, who: { users: [ann, bob] }, what: [{ dataObject: { fullName: d.t, type: table }, permissions: [R] }] }
   - name: Derived
     who: { users: [bob, carl], inheritFrom: [Base] }
@@ -287,6 +308,26 @@ mod tests {
         let risks = assess(&gone, &[], 20);
         assert_eq!(told(&risks), [(RiskKind::RemovesAccessControl, 1), (RiskKind::RemovesAccess, 1)]);
         assert_eq!(risks[1].message, "takes access from 1 person and 1 group");
+    }
+
+    #[test]
+    fn people_whom_the_access_file_does_not_name_are_not_passed_over() {
+        let mut foreign = record("Foreign", ChangeKind::Update);
+        foreign.what.removed.push(item());
+        let risks = assess(&foreign, &[], 20);
+        assert_eq!(told(&risks), [(RiskKind::RemovesAccess, 0)]);
+        assert_eq!(risks[0].message, "takes access from others whom the access file does not name");
+        foreign.what.removed.clear();
+        foreign.what.added.push(item());
+        assert_eq!(told(&assess(&foreign, &["Foreign"], 20)), [(RiskKind::GrantsAdmin, 0)]);
+        let mut base = record("Base", ChangeKind::Update);
+        base.who.removed.inherit_from.push("unheard_of".into());
+        base.who.removed.users.push("ann".into());
+        let risks = assess(&base, &[], 20);
+        assert_eq!(
+            risks[0].message,
+            "takes access from 1 person and others whom the access file does not name"
+        );
     }
 
     #[test]

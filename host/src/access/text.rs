@@ -22,6 +22,7 @@ use anstyle::{AnsiColor, Style};
 use super::plan::Change;
 use super::risk::counted;
 use crate::records::plan::{Beneficiaries, ChangeKind, WhatRecord};
+use crate::sandbox::defused;
 use crate::sinks::PlanTotals;
 
 /// Colours by meaning.
@@ -116,7 +117,7 @@ pub(super) fn change(out: &mut dyn Write, change: &Change<'_>, view: View) -> io
                 line(out, "does", &operation.summary, Style::new())?;
                 for text in operation.statement.iter().filter(|_| statements).flat_map(|text| text.lines()) {
                     // CI services take orders from lines that begin in a certain way, and a name may hold line feeds.
-                    writeln!(out, "          | {QUIET}{text}{QUIET:#}")?;
+                    writeln!(out, "          | {QUIET}{}{QUIET:#}", defused(text))?;
                 }
             }
         }

@@ -61,9 +61,7 @@ pub async fn validate(
             Format::Json => reports.push(report(target.as_deref(), path, against, &loaded)),
             Format::Text => {
                 if let Ok(file) = &loaded {
-                    for warning in &file.warnings {
-                        display.warning(&warning.to_string());
-                    }
+                    super::tell_findings(file, display);
                     let line = summary(target.as_deref(), path, against, file);
                     writeln!(out, "{line}").map_err(|error| Failure::unexpected(error.to_string()))?;
                 }
@@ -163,7 +161,7 @@ fn summary(target: Option<&str>, path: &std::path::Path, against: &Against, file
         Some(connector) => format!("checked against {connector}"),
         None => "types and permissions not checked".to_owned(),
     };
-    format!("{place}{}: valid ({files}, {controls}, {against})", path.display())
+    format!("{place}{}: valid ({files}, {controls}, {against})", super::shown(path))
 }
 
 fn report(
@@ -188,5 +186,9 @@ fn report(
         "accessControls": loaded.as_ref().ok().map(|file| file.controls),
         "errors": errors,
         "warnings": warnings,
+        "leftOut": match loaded {
+            Ok(file) => file.warnings_left_out,
+            Err(findings) => findings.total.saturating_sub(findings.shown.len()),
+        },
     })
 }

@@ -8,6 +8,8 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use crate::sandbox::escaped;
+
 /// How many errors, and how many warnings, are kept.
 pub const SHOWN: usize = 100;
 
@@ -38,7 +40,7 @@ pub struct Position {
 /// `access/sales.yml:12:7: unknown key `usrs` (access control `Sales`)`; the hint is not part of it.
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.path.display())?;
+        f.write_str(&escaped(&self.path.display().to_string()))?;
         if let Some(Position { line, column }) = self.position {
             write!(f, ":{line}:{column}")?;
         }

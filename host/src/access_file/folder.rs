@@ -2,11 +2,14 @@
 //!
 //! A path is a file, or a folder with all `*.yml`, `*.yaml` and `*.json` below it. Hidden entries and JSON Schemas
 //! (`*.schema.json`) are left out. A link to a file counts if the file lies in the folder and is not read
-//! anyway; links to folders are not followed.
+//! anyway; links to folders are not followed. A link to an access file that cannot be read is an error: what it held would
+//! be taken for removed.
 
 use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
+
+use crate::sandbox::escaped;
 
 /// The endings of access files.
 const ENDINGS: [&str; 3] = ["yml", "yaml", "json"];
@@ -66,6 +69,15 @@ fn folder(root: &Path) -> Result<Files, Refused> {
                 continue;
             }
             let (path, kind) = (entry.path(), entry.file_type().map_err(cannot)?);
+            // Names of files are shown, in terminals and logs.
+            let name = entry.file_name().to_string_lossy().into_owned();
+            if escaped(&name) != name {
+                return Err(Refused {
+                    path,
+                    message: "the name holds control characters".to_owned(),
+                    hint: Some("rename it"),
+                });
+            }
             if kind.is_dir() {
                 folders.push(path);
             } else if kind.is_symlink() {
@@ -91,7 +103,13 @@ fn folder(root: &Path) -> Result<Files, Refused> {
             }
             Ok(Some(_)) => paths.push(link),
             Ok(None) => {}
-            Err(why) => left_out.push((link, why)),
+            Err(Link::Folder) => {
+                left_out.push((link, "left out: links to folders are not followed".to_owned()));
+            }
+            Err(Link::Broken(message)) => {
+                let hint = Some("link to a file in the folder, or remove the link");
+                return Err(Refused { path: link, message, hint });
+            }
         }
     }
     if paths.is_empty() {
@@ -107,20 +125,30 @@ fn folder(root: &Path) -> Result<Files, Refused> {
     Ok(Files { paths, left_out })
 }
 
+/// A link that is not read.
+enum Link {
+    Folder,
+    Broken(String),
+}
+
 /// What a link to an access file stands for; none if it is not meant to be one.
-fn link_target(link: &Path, root: &Path) -> Result<Option<PathBuf>, String> {
+fn link_target(link: &Path, root: &Path) -> Result<Option<PathBuf>, Link> {
     let target = match link.canonicalize() {
         Ok(target) => target,
         Err(_) if !has_ending(link) => return Ok(None),
-        Err(error) => return Err(format!("left out: a link that leads nowhere ({error})")),
+        Err(error) => return Err(Link::Broken(format!("a link that leads nowhere: {error}"))),
     };
     if target.is_dir() {
-        return Err("left out: links to folders are not followed".into());
+        return Err(Link::Folder);
     }
     if !has_ending(link) || !target.is_file() {
         return Ok(None);
     }
-    if target.starts_with(root) { Ok(Some(target)) } else { Err("left out: a link out of the folder".into()) }
+    if target.starts_with(root) {
+        Ok(Some(target))
+    } else {
+        Err(Link::Broken("a link out of the folder".to_owned()))
+    }
 }
 
 fn has_ending(path: &Path) -> bool {

@@ -30,6 +30,9 @@ pub(super) struct Control {
     users: Box<[u32]>,
     /// Positions of those whose members have this one too.
     pub(super) inherits: Vec<u32>,
+    /// Others than its users may have it: members of groups or of what stands in the target alone, recipients, or whoever
+    /// has it already and is locked.
+    pub(super) others: bool,
 }
 
 /// As far as inheritance asks.
@@ -82,15 +85,29 @@ impl Index {
     /// The numbers of the users who have an access control: its own and those of everything it inherits from. Members of
     /// groups are not known here and do not count.
     pub fn people(&self, id: &str) -> HashSet<u32> {
-        let mut people: HashSet<u32> = HashSet::new();
-        let Some((start, _)) = self.find(id) else { return people };
-        let mut seen = HashSet::from([start]);
-        let mut next = vec![start];
+        self.with_sources(id).into_iter().flat_map(|control| control.users.iter().copied()).collect()
+    }
+
+    /// Whether others than [`Self::people`] may have an access control, who are not known here.
+    pub fn has_others(&self, id: &str) -> bool {
+        self.with_sources(id).iter().any(|control| control.others)
+    }
+
+    /// The ids of those whose members have an access control: its own, and of everything it inherits from.
+    pub fn sources(&self, id: &str) -> impl Iterator<Item = &str> {
+        self.with_sources(id).into_iter().map(|control| &*control.id)
+    }
+
+    fn with_sources(&self, id: &str) -> Vec<&Control> {
+        let start = self.find(id).map(|(at, _)| at);
+        let mut seen: HashSet<u32> = start.into_iter().collect();
+        let mut next: Vec<u32> = start.into_iter().collect();
+        let mut found = Vec::new();
         while let Some(control) = next.pop().and_then(|at| self.controls.get(at as usize)) {
-            people.extend(&control.users);
+            found.push(control);
             next.extend(control.inherits.iter().copied().filter(|parent| seen.insert(*parent)));
         }
-        people
+        found
     }
 
     /// The number by which [`Self::people`] knows a user, if an access control has that user.
@@ -112,13 +129,14 @@ impl Index {
         place: Place,
         (action, delete): (Action, bool),
         users: &[String],
+        others: bool,
     ) -> u32 {
         let at = number(self.controls.len());
         let users = users.iter().map(|user| self.user(user)).collect();
         let name: Arc<str> = name.into();
         let id = if *id == *name { Arc::clone(&name) } else { id.into() };
         self.ids.entry(id.to_lowercase()).or_default().push(at);
-        self.controls.push(Control { id, name, place, action, delete, users, inherits: Vec::new() });
+        self.controls.push(Control { id, name, place, action, delete, users, inherits: Vec::new(), others });
         at
     }
 

@@ -73,7 +73,12 @@ impl Links {
         if told || id_told {
             return;
         }
-        let at = self.index.add(id, name, control.place, (action, record.delete), &record.who.users);
+        let who = &record.who;
+        let others = !who.groups.is_empty()
+            || !who.recipients.is_empty()
+            || record.who_locked
+            || record.inheritance_locked;
+        let at = self.index.add(id, name, control.place, (action, record.delete), &who.users, others);
         let name = self.index.controls.last().map(|control| Arc::clone(&control.name)).unwrap_or_default();
         self.lower_names.entry(name.to_lowercase()).or_insert(at);
         self.names.insert(name, at);
@@ -205,6 +210,12 @@ impl Links {
                 && !link.deleted
             {
                 parents.push((parent, link.place));
+            }
+            // What stands in the target alone has members that are not known here.
+            if let (None, false, Some(control)) =
+                (parent, link.deleted, self.index.controls.get_mut(link.at as usize))
+            {
+                control.others = true;
             }
             own.push((parent, link));
         }

@@ -8,6 +8,9 @@
 //! | `file-backup-location` | folder for copies of the files of each run | no copies |
 //! | `maximum-backups-per-target` | runs of which copies are kept; 0: all | 0 |
 //!
+//! Unlike other keys, the first three win over what a target says if a flag or the environment gives them: who allows more
+//! removals, or names another file, means this call. An empty `max-removals` is the default.
+//!
 //! Relative paths are relative to the configuration file, and to the working folder where they come from a flag or the
 //! environment.
 
@@ -26,21 +29,30 @@ const DEFAULT_PREFIX: &str = "R_";
 pub struct AccessSettings {
     /// The access file or folder; none: the default.
     pub file: Option<PathBuf>,
-    /// `file` was given for all targets, by flag or environment, and wins over what a target says.
-    pub file_for_all: bool,
     /// Before each name that is made in the target.
     pub prefix: String,
     /// How much an apply may take away.
     pub max_removals: MaxRemovals,
+    /// What was given by flag or environment: it wins over what a target says.
+    pub given: Given,
+}
+
+/// Which of the settings were given by flag or environment, for all targets.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Given {
+    /// The access file.
+    pub file: bool,
+    prefix: bool,
+    max_removals: bool,
 }
 
 impl Default for AccessSettings {
     fn default() -> Self {
         AccessSettings {
             file: None,
-            file_for_all: false,
             prefix: DEFAULT_PREFIX.to_owned(),
             max_removals: MaxRemovals::Default,
+            given: Given::default(),
         }
     }
 }
@@ -135,32 +147,37 @@ pub(super) fn read(
     let mut text = |key: &'static str| -> Option<(String, Origin)> {
         let node = node(key)?;
         let origin = node.origin.clone();
-        scalar(key, &node, environment)
-            .map_err(|problem| errors.push(origin.clone(), problem))
-            .ok()
-            .filter(|text| !text.is_empty())
-            .map(|text| (text, origin))
+        let text =
+            scalar(key, &node, environment).map_err(|problem| errors.push(origin.clone(), problem)).ok();
+        // Without a prefix an access file would not know what is its own.
+        text.filter(|text| !text.is_empty() || key == "access-prefix").map(|text| (text, origin))
     };
     let mut invalid: Vec<(Origin, Problem)> = Vec::new();
     let mut refuse = |origin: Origin, key: &str, reason: String, hint: &str| {
         let problem = Problem::Invalid { key: key.to_owned(), reason, hint: Some(hint.to_owned()) };
         invalid.push((origin, problem));
     };
-    if let Some((path, origin)) = text("access-file").filter(|_| !access.file_for_all) {
+    let given = access.given;
+    if let Some((path, origin)) = text("access-file").filter(|_| !given.file) {
         access.file = Some(bases.join(&origin, &path));
-        access.file_for_all = origin.line().is_none();
+        access.given.file = origin.line().is_none();
     }
-    if let Some((prefix, origin)) = text("access-prefix") {
-        if prefix.chars().all(|one| one.is_ascii_alphanumeric() || matches!(one, '_' | '-')) {
+    if let Some((prefix, origin)) = text("access-prefix").filter(|_| !given.prefix) {
+        let is_allowed = |one: char| one.is_ascii_alphanumeric() || matches!(one, '_' | '-');
+        if !prefix.is_empty() && prefix.chars().all(is_allowed) {
             access.prefix = prefix;
+            access.given.prefix = origin.line().is_none();
         } else {
             let reason = format!("`{prefix}` cannot be a prefix");
             refuse(origin, "access-prefix", reason, "use letters, digits, `_` and `-`");
         }
     }
-    if let Some((limit, origin)) = text("max-removals") {
+    if let Some((limit, origin)) = text("max-removals").filter(|_| !given.max_removals) {
         match MaxRemovals::parse(&limit) {
-            Ok(limit) => access.max_removals = limit,
+            Ok(limit) => {
+                access.max_removals = limit;
+                access.given.max_removals = origin.line().is_none();
+            }
             Err(reason) => {
                 refuse(origin, "max-removals", reason, "for instance 10, or 30%, or 100% for no limit");
             }

@@ -445,6 +445,23 @@ fn an_access_file_that_is_given_for_all_targets_wins() {
 }
 
 #[test]
+fn limits_and_prefixes_that_are_given_for_this_call_win_over_those_of_targets() {
+    let text = "embedded: true\nmax-removals: 7\ntargets:\n  - {connector-name: a, max-removals: 0, access-prefix: A_}\n";
+    let access_of = |case: Case| case.resolve().unwrap().targets[0].settings.as_ref().unwrap().access.clone();
+    assert_eq!(access_of(file(text)).max_removals, MaxRemovals::Count(0));
+    let by_variable = access_of(file(text).variable("RAITO_MAX_REMOVALS", "5%"));
+    assert_eq!(by_variable.max_removals, MaxRemovals::Percent(5));
+    let mut given = file(text);
+    given.flags.set("max-removals", "9");
+    given.flags.set("access-prefix", "B_");
+    let by_flag = access_of(given);
+    assert_eq!((by_flag.max_removals, by_flag.prefix.as_str()), (MaxRemovals::Count(9), "B_"));
+    let mut empty = file(text);
+    empty.flags.set("access-prefix", "");
+    assert!(empty.errors().contains("cannot be a prefix"));
+}
+
+#[test]
 fn what_signs_in_to_raito_cloud_is_looked_at_for_a_sync_alone() {
     let text = "domain: \"{{NONE}}\"\ntargets:\n  - {connector-name: a, api-secret: \"{{NONE}}\", password: \"{{NONE}}\"}\n";
     assert!(file(text).resolve().is_err());

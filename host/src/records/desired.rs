@@ -10,12 +10,12 @@
 
 use std::fmt;
 use std::fs::File;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::marker::PhantomData;
 use std::path::Path;
 
 use serde::de::{DeserializeOwned, DeserializeSeed, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::contract::access_controls::{
     Action, ApplyLocks, DataObjectReference, DesiredAccessControl, Owner, WhatItem, Who,
@@ -46,15 +46,27 @@ pub fn read(
     })
 }
 
-/// Reads an access file without a look at what its access providers say.
+/// Writes those access providers of a file into another, as JSON, whose names `wants` says.
 ///
 /// # Errors
-/// A description of what is wrong, with line and column.
-pub fn read_plain(
+/// A description of what is wrong with the file, with line and column, or of why the other cannot be written.
+pub fn copy(
     path: &Path,
-    each: impl FnMut(serde_json::Value) -> Result<(), String>,
-) -> Result<Header, String> {
-    read_elements(path, each)
+    out: &mut impl Write,
+    mut wants: impl FnMut(&str) -> Result<bool, String>,
+) -> Result<(), String> {
+    let mut separator = "{\"accessProviders\":[\n";
+    let header = read_elements(path, |record: Record| {
+        if wants(record.name.as_deref().unwrap_or_default())? {
+            out.write_all(separator.as_bytes()).map_err(|error| error.to_string())?;
+            separator = ",\n";
+            serde_json::to_writer(&mut *out, &record).map_err(|error| error.to_string())?;
+        }
+        Ok(())
+    })?;
+    let start = if separator == ",\n" { "" } else { separator };
+    let calculated = header.last_calculated.map(|time| format!(",\"lastCalculated\":{time}"));
+    writeln!(out, "{start}\n]{}}}", calculated.unwrap_or_default()).map_err(|error| error.to_string())
 }
 
 fn read_elements<T: DeserializeOwned>(
@@ -168,7 +180,7 @@ impl<'de, T: DeserializeOwned, F: FnMut(T) -> Result<(), String>> Visitor<'de> f
 }
 
 /// An access provider of the file. A member that is `null` is one that is left out.
-#[derive(Deserialize)]
+#[derive(Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Record {
     id: String,
@@ -195,7 +207,7 @@ struct Record {
     owners: Option<Vec<OwnerRecord>>,
 }
 
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct WhoRecord {
     users: Option<Vec<String>>,
@@ -204,14 +216,14 @@ struct WhoRecord {
     recipients: Option<Vec<String>>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct WhatRecord {
     data_object: Option<ObjectRecord>,
     permissions: Option<Vec<String>>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct ObjectRecord {
     full_name: String,
@@ -219,7 +231,7 @@ struct ObjectRecord {
     object_type: String,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct OwnerRecord {
     email: Option<String>,
@@ -350,6 +362,26 @@ accessProviders:
             assert_eq!(controls[0].who.access_controls, ["ID:a2"]);
             assert_eq!(controls[0].what[0].object.full_name, "db.s.t");
             assert_eq!(controls[0].control_type, None);
+        }
+    }
+
+    #[test]
+    fn a_copy_keeps_every_text_as_it_was_written() {
+        let text = "lastCalculated: 5\naccessProviders:\n  - { id: 007, name: 2024, action: grant, who: { users: [007, yes] } }\n  \
+                    - { id: b, name: other, action: grant }\n";
+        for (wanted, count) in [("2024", 1), ("none", 0)] {
+            let (source, copy) =
+                (tempfile::NamedTempFile::new().unwrap(), tempfile::NamedTempFile::new().unwrap());
+            std::fs::write(source.path(), text).unwrap();
+            super::copy(source.path(), &mut copy.as_file(), |name| Ok(name == wanted)).unwrap();
+            let (header, controls) = parse(&std::fs::read_to_string(copy.path()).unwrap()).unwrap();
+            assert_eq!((header.last_calculated, controls.len()), (Some(5), count));
+            if let [control] = controls.as_slice() {
+                assert_eq!(
+                    (control.id.as_str(), &control.who.users[..]),
+                    ("007", &["007".to_owned(), "yes".to_owned()][..])
+                );
+            }
         }
     }
 

@@ -58,7 +58,7 @@ impl ConnectorLog {
 
     /// The text as it may be shown: escaped, without secrets, cut.
     pub fn clean(&self, text: &str) -> String {
-        escape(&self.redacted(text), LINE)
+        escaped(&self.redacted(text))
     }
 
     /// A text of several lines as it may be shown: escaped, without secrets, and whole.
@@ -112,7 +112,17 @@ impl ConnectorLog {
 /// Text that nobody has checked, on one line and without control characters: it can neither move a terminal's cursor nor
 /// begin a line of its own in the log of a CI service. Long text is cut.
 pub fn escaped(text: &str) -> String {
-    escape(text, LINE)
+    defused(&escape(text, LINE))
+}
+
+/// Text in which CI services find no orders: some take them anywhere in a line of the log.
+pub fn defused(text: &str) -> String {
+    // A word joiner is not seen.
+    if text.contains("##") {
+        text.replace("##[", "#\u{2060}#[").replace("##vso[", "#\u{2060}#vso[")
+    } else {
+        text.to_owned()
+    }
 }
 
 fn escape(text: &str, limit: usize) -> String {

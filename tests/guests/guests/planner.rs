@@ -49,7 +49,7 @@ impl Planner {
         };
         match self.fault.as_str() {
             "hostile-text" => {
-                let hostile = "one\n::error::two\u{1b}[2J\u{202e}`x`<img src=x>@everyone";
+                let hostile = "one\n::error::two\u{1b}[2J\u{202e}`x`<img src=x>@everyone##[add-mask]x";
                 plan.actual_name = hostile.into();
                 plan.warnings = vec![hostile.into()];
                 plan.operations.iter_mut().for_each(|operation| {

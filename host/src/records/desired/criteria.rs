@@ -1,13 +1,13 @@
 //! Filter criteria: a tree in the file, a list of nodes in the contract.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use crate::contract::filters::{Comparison, ComparisonOperator, FilterCriteria, Node, Operand};
 
 /// A node; exactly one member is set.
-#[derive(Deserialize)]
+#[derive(Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct CriteriaRecord {
     literal: Option<bool>,
@@ -16,7 +16,7 @@ pub(super) struct CriteriaRecord {
     unary_expression: Option<Box<UnaryRecord>>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct ComparisonRecord {
     operator: String,
@@ -24,32 +24,32 @@ struct ComparisonRecord {
     right_operand: OperandRecord,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Serialize)]
 struct AggregatorRecord {
     operator: String,
     operands: Vec<CriteriaRecord>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Serialize)]
 struct UnaryRecord {
     operator: String,
     expression: CriteriaRecord,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Serialize)]
 struct OperandRecord {
     reference: Option<ReferenceRecord>,
     literal: Option<LiteralRecord>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct ReferenceRecord {
     entity_type: String,
     entity_id: String,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Serialize)]
 struct LiteralRecord {
     bool: Option<bool>,
     int: Option<i64>,
