@@ -4,9 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-use crate::company::{self, SHOP, reader};
+use crate::company::{self, SHOP, reader, state};
 use crate::judge;
-use crate::killed::state;
 use crate::revokes::statements;
 use crate::site::Site;
 

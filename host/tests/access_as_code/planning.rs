@@ -2,8 +2,7 @@
 
 use serde_json::json;
 
-use crate::company::{self, SHOP, reader};
-use crate::killed::state;
+use crate::company::{self, SHOP, reader, state};
 use crate::site::Site;
 
 #[test]

@@ -6,8 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
-use crate::company::{self, SHOP, reader};
-use crate::killed::state;
+use crate::company::{self, SHOP, reader, state};
 use crate::site::{Site, TARGET};
 
 #[test]

@@ -20,7 +20,7 @@ use crate::site::Site;
 use crate::world::{self, DATABASES, World};
 
 /// Sequences, unless `RAITO_TEST_CASES` says another number.
-const CASES: u32 = 12;
+const CASES: u32 = 8;
 
 /// Access controls that a file can hold.
 const SLOTS: usize = 6;
