@@ -38,7 +38,7 @@ const ATTEMPTS: usize = 2_000;
 /// Two access files that differ in everything: names, members, inheritance, rights, and which access controls there are.
 fn files() -> [Vec<Value>; 2] {
     let file = |second: bool| {
-        let controls = (0..CONTROLS).filter(|at| at % 5 != if second { 0 } else { 1 });
+        let controls = (0..CONTROLS).filter(|at| at % 5 != usize::from(!second));
         let control = |at: usize| {
             let what = |kind: &str, object: &str, permissions: &[&str]| json!({ "dataObject": { "fullName": format!("shop.sales.{object}"), "type": kind }, "permissions": permissions });
             let (users, what) = if second {
@@ -63,7 +63,7 @@ fn files() -> [Vec<Value>; 2] {
             } else {
                 vec![]
             };
-            let name = format!("Control {at}{}", if second && at % 2 == 0 { " b" } else { "" });
+            let name = format!("Control {at}{}", if second && at.is_multiple_of(2) { " b" } else { "" });
             json!({ "id": at.to_string(), "name": name, "who": { "users": users, "inheritFrom": inherits }, "what": what })
         };
         controls.map(control).collect()

@@ -114,7 +114,7 @@ fn markdown_is_harmless(site: &Site) {
         "who": { "users": [user] },
         "what": [ { "dataObject": { "fullName": "shop.sales.``` </details> @all", "type": "table" }, "permissions": ["SELECT"] } ],
     });
-    site.file(&[provider.clone()]);
+    site.file(&[provider]);
     let created = site.access(&["plan", "--format", "markdown", "--statements"]);
     assert_eq!(created.code, 2, "{created:?}");
     site.access(&["apply", "--yes"]).succeeded();

@@ -48,12 +48,12 @@ fn copies_are_kept(site: &Site) {
     let mut users = Vec::new();
     for path in below(&site.folder().join("kept")) {
         let mode = fs::metadata(&path).unwrap().permissions().mode() & 0o777;
-        assert_eq!(mode, if path.is_dir() { 0o700 } else { 0o600 }, "{path:?}");
+        assert_eq!(mode, if path.is_dir() { 0o700 } else { 0o600 }, "{}", path.display());
         if path.is_dir() {
             continue;
         }
         let text = fs::read_to_string(&path).unwrap();
-        assert!(!text.contains(site.server.password()), "{path:?}");
+        assert!(!text.contains(site.server.password()), "{}", path.display());
         if path.to_str().unwrap().contains("toTarget-access-") {
             users.extend(["ann", "bob", "carl"].into_iter().filter(|user| text.contains(user)));
         }

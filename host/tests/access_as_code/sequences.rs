@@ -105,7 +105,8 @@ impl Case {
                 continue;
             };
             let start = spec.name.index(self.names.len());
-            let name = self.names.iter().cycle().skip(start).find(|name| !taken.contains(*name)).unwrap();
+            let name =
+                self.names[start..].iter().chain(&self.names).find(|name| !taken.contains(*name)).unwrap();
             taken.insert(name);
             let id = if slot % 3 == 2 { name } else { &self.ids[slot] };
             let chosen = |bits: u8, at: usize| bits >> at & 1 == 1;

@@ -222,8 +222,8 @@ impl World {
         first.push(format!("REVOKE ALL ON DATABASE {main} FROM PUBLIC"));
         first.push(format!("GRANT {} TO {}", identifier(&self.stranger), identifier(&self.users[0])));
         site.server.sql(DATABASES[0], &first.join(";\n"));
-        for database in 0..DATABASES.len() {
-            site.server.sql(DATABASES[database], &self.definitions(database).join(";\n"));
+        for (at, database) in DATABASES.iter().enumerate() {
+            site.server.sql(database, &self.definitions(at).join(";\n"));
         }
         let owner = identifier(&self.owner);
         let (schema, table) = (identifier(&self.schemas[0]), identifier(&self.relations[1]));
