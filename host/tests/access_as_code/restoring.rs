@@ -35,7 +35,7 @@ fn wait_for_the_next_second() {
 }
 
 fn copies_are_kept(site: &Site) {
-    site.configure("file-backup-location: kept\nmaximum-backups-per-target: 2");
+    site.configure("file-backup-location: kept\nmaximum-backups-per-target: 2", "postgres");
     for user in ["ann", "bob", "carl"] {
         site.apply(&[reader("Readers", &[user], "orders")]);
         wait_for_the_next_second();

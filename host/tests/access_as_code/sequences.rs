@@ -144,8 +144,8 @@ impl Case {
 /// For whoever has to find out why.
 impl fmt::Debug for Case {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let World { users, stranger, owner, .. } = &self.world;
-        writeln!(f, "\nusers {users:?}, stranger {stranger:?}, owner {owner:?}")?;
+        let World { users, stranger, owner, superuser, .. } = &self.world;
+        writeln!(f, "\nusers {users:?}, stranger {stranger:?}, owner {owner:?}, superuser: {superuser}")?;
         for (step, file) in self.steps.iter().zip(self.files()) {
             writeln!(f, "--- {:?}, after {:?}", step.form, step.by_hand)?;
             for provider in rendered(&file) {
