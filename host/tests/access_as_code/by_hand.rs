@@ -9,7 +9,7 @@ use crate::facts::{Facts, Holder};
 use crate::judge;
 use crate::names::identifier;
 use crate::site::Site;
-use crate::world::{DATABASES, Object, World};
+use crate::world::{DATABASES, KEEPER, Object, World};
 
 /// Roles without a mark, called as if they were made from an access file.
 const SQUATTERS: [&str; 3] = ["r_orders", "r_sales_readers", "r_x"];
@@ -122,6 +122,7 @@ impl Hand {
                 let schema = identifier(world.first_schema());
                 (0, format!("GRANT ALL ON ALL TABLES IN SCHEMA {schema} TO {}", role?))
             }
+            OwnerGrants if !world.superuser => return None,
             OwnerGrants => {
                 let clause = world.owned().clause("SELECT, DELETE");
                 (0, format!("SET ROLE {owner}; GRANT {clause} TO {}; RESET ROLE", role?))
@@ -180,7 +181,12 @@ impl Hand {
                 }
                 world.add();
                 let (schema, name) = (identifier(&table.schema), identifier(&table.name));
-                (0, format!("CREATE TABLE {schema}.{name} (added int)"))
+                let keep = if world.superuser {
+                    String::new()
+                } else {
+                    format!("; ALTER TABLE {schema}.{name} OWNER TO {KEEPER}")
+                };
+                (0, format!("CREATE TABLE {schema}.{name} (added int){keep}"))
             }
         })
     }

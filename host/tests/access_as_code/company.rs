@@ -21,6 +21,25 @@ pub(crate) fn start() -> Site {
     site
 }
 
+/// All roles with their comments, memberships and rights, by name.
+pub(crate) fn state(site: &Site) -> Vec<String> {
+    let lists = "SELECT 'database' AS kind, datname AS name, datacl AS acl FROM pg_database WHERE datname = current_database() \
+         UNION ALL SELECT 'schema', nspname, nspacl FROM pg_namespace WHERE oid >= 16384 \
+         UNION ALL SELECT 'relation', relname, relacl FROM pg_class WHERE oid >= 16384 \
+         UNION ALL SELECT 'column of ' || attrelid::regclass, attname, attacl FROM pg_attribute WHERE attrelid >= 16384";
+    // What an owner has is left out: the server writes it down with the first grant to another.
+    site.texts(
+        SHOP,
+        &format!(
+            "SELECT 'role ' || rolname || coalesce(': ' || shobj_description(oid, 'pg_authid'), '') FROM pg_roles \
+             WHERE rolname !~ '^pg_' UNION ALL \
+             SELECT member::regrole || ' is a member of ' || roleid::regrole FROM pg_auth_members WHERE member >= 16384 UNION ALL \
+             SELECT kind || ' ' || name || ': ' || item FROM ({lists}) l, unnest(acl) AS item WHERE item::text !~ '^postgres=' \
+             ORDER BY 1"
+        ),
+    )
+}
+
 /// An access control that lets users read a table.
 pub(crate) fn reader(name: &str, users: &[&str], table: &str) -> Value {
     serde_json::json!({

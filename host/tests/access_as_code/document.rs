@@ -1,6 +1,7 @@
 //! Access files: as data, and written down in the forms that people use.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use serde_json::{Value, json};
 
@@ -83,7 +84,7 @@ pub(crate) fn write(site: &Site, controls: &[Control], form: Form) -> &'static s
 /// Writes one file, in the form that its name says.
 pub(crate) fn write_providers<'a>(site: &Site, path: &'a str, providers: &[Value]) -> &'a str {
     let document = json!({ "accessProviders": providers });
-    let text = if path.ends_with(".json") {
+    let text = if Path::new(path).extension().is_some_and(|ending| ending == "json") {
         serde_json::to_string_pretty(&document).unwrap()
     } else {
         serde_saphyr::to_string(&document).unwrap()

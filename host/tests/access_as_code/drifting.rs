@@ -1,12 +1,12 @@
 //! `raito access drift` and `adopt`, and access files beside each other: what is whose, and who changed it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::slice::from_ref;
 
 use serde_json::{Value, json};
 
-use crate::company::{self, SHOP, reader};
+use crate::company::{self, SHOP, reader, state};
 use crate::judge;
-use crate::killed::state;
 use crate::revokes::statements;
 use crate::site::Site;
 
@@ -83,7 +83,7 @@ fn two_files_with_two_prefixes(site: &Site) {
         site.access(&arguments)
     };
     let (sales, support) = (reader("Readers", &["ann"], "orders"), reader("Readers", &["bob"], "customers"));
-    run("A_", "apply", &[sales.clone()]).succeeded();
+    run("A_", "apply", from_ref(&sales)).succeeded();
     run("B_", "apply", &[support.clone(), reader("More", &["bob"], "orders")]).succeeded();
     run("R_", "apply", &[reader("Readers", &["carl"], "orders")]).succeeded();
     for (prefix, providers) in
@@ -92,7 +92,7 @@ fn two_files_with_two_prefixes(site: &Site) {
         run(prefix, "plan", &providers).succeeded();
         run(prefix, "drift", &providers).succeeded();
     }
-    run("B_", "apply", &[support.clone()]).succeeded();
+    run("B_", "apply", from_ref(&support)).succeeded();
     assert_eq!(
         [site.roles("a_"), site.roles("b_"), site.roles("r_")],
         [["a_readers"], ["b_readers"], ["r_readers"]]

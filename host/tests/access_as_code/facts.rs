@@ -63,7 +63,7 @@ impl Facts {
                 _ => {}
             }
         }
-        for privilege in Kind::Table.privileges() {
+        for privilege in Kind::Table.privileges().iter().filter(|_| world.superuser) {
             facts.give(owner(), world.owned(), privilege);
         }
         let stranger = Holder::Role(world.stranger.clone());

@@ -10,7 +10,7 @@ const MARK: &str = "raito[R_]:";
 
 /// Roles that are neither the server's nor the connector's, the objects that do not belong to the server, and every
 /// privilege that a role has on them: role, kind, schema, name, detail, privilege.
-const RIGHTS: &str = "WITH subject AS (SELECT oid, rolname FROM pg_roles WHERE NOT rolsuper AND rolname !~ '^pg_'), \
+const RIGHTS: &str = "WITH subject AS (SELECT oid, rolname FROM pg_roles WHERE NOT rolsuper AND rolname !~ '^(pg_|keeper$)'), \
     nsp AS (SELECT oid, nspname FROM pg_namespace WHERE nspname !~ '^pg_' AND nspname <> 'information_schema'), \
     rel AS (SELECT c.oid, nspname, relname, relkind FROM pg_class c JOIN nsp ON nsp.oid = relnamespace), \
     word (kinds, word) AS (VALUES ('rvm', 'SELECT'), ('rvm', 'INSERT'), ('rvm', 'UPDATE'), ('rvm', 'DELETE'), \
@@ -33,7 +33,7 @@ const RIGHTS: &str = "WITH subject AS (SELECT oid, rolname FROM pg_roles WHERE N
 /// Pairs of roles where the first is a member of the second, and whether it is an immediate one.
 const MEMBERSHIPS: &str = "SELECT m.rolname, r.rolname, \
       EXISTS (SELECT FROM pg_auth_members a WHERE a.roleid = r.oid AND a.member = m.oid)::text \
-    FROM pg_roles m, pg_roles r WHERE m.oid <> r.oid AND NOT m.rolsuper AND m.rolname !~ '^pg_' AND r.rolname !~ '^pg_' \
+    FROM pg_roles m, pg_roles r WHERE m.oid <> r.oid AND NOT m.rolsuper AND m.rolname !~ '^(pg_|keeper$)' AND r.rolname !~ '^pg_' \
       AND pg_has_role(m.oid, r.oid, 'USAGE')";
 
 /// The roles of access controls by their names, with the id in the mark.
@@ -70,7 +70,7 @@ fn unescaped(id: &str) -> String {
 
 /// Everybody there is.
 pub(crate) fn holders(site: &Site, managed: &BTreeMap<String, String>) -> BTreeSet<Holder> {
-    let query = "SELECT rolname FROM pg_roles WHERE NOT rolsuper AND rolname !~ '^pg_'";
+    let query = "SELECT rolname FROM pg_roles WHERE NOT rolsuper AND rolname !~ '^(pg_|keeper$)'";
     site.texts("postgres", query).iter().map(|role| holder(role, managed)).collect()
 }
 

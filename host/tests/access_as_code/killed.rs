@@ -10,7 +10,7 @@ use proptest::prelude::Rng as _;
 use proptest::test_runner::{RngAlgorithm, TestRng};
 use serde_json::{Value, json};
 
-use crate::company::{self, SHOP};
+use crate::company::{self, state};
 use crate::place::signal;
 use crate::sessions::Session;
 use crate::site::Site;
@@ -21,26 +21,24 @@ const ROUNDS: usize = 9;
 /// Access controls in a file.
 const CONTROLS: usize = 20;
 
+/// Beginnings of statements in which an apply is killed.
+const WORDS: [&str; 6] = ["GRANT", "REVOKE", "COMMENT", "ALTER ROLE", "DROP", "COMMIT"];
+
+/// What somebody else has begun to do when an apply comes to it: early, later, and at its end.
+const LOCKS: [&str; 4] = [
+    "REVOKE SELECT ON sales.orders FROM ROLE",
+    "REVOKE SELECT (note) ON sales.orders FROM ROLE; REVOKE UPDATE (name) ON sales.customers FROM ROLE",
+    "COMMENT ON role ROLE IS 'in between'",
+    "ALTER role ROLE CONNECTION LIMIT 7",
+];
+
 /// How often the server is asked for something that must come, every few milliseconds.
 const ATTEMPTS: usize = 2_000;
-
-/// All roles with their comments, memberships and rights, by name.
-pub(crate) fn state(site: &Site) -> Vec<String> {
-    site.texts(
-        SHOP,
-        "SELECT 'role ' || rolname || coalesce(shobj_description(oid, 'pg_authid'), '') FROM pg_roles UNION ALL \
-         SELECT 'member ' || roleid::regrole || ' ' || member::regrole FROM pg_auth_members UNION ALL \
-         SELECT 'database ' || datname || a::text FROM pg_database, unnest(datacl) a UNION ALL \
-         SELECT 'schema ' || nspname || a::text FROM pg_namespace, unnest(nspacl) a UNION ALL \
-         SELECT 'relation ' || relname || a::text FROM pg_class, unnest(relacl) a UNION ALL \
-         SELECT 'column ' || attrelid::regclass || attname || a::text FROM pg_attribute, unnest(attacl) a ORDER BY 1",
-    )
-}
 
 /// Two access files that differ in everything: names, members, inheritance, rights, and which access controls there are.
 fn files() -> [Vec<Value>; 2] {
     let file = |second: bool| {
-        let controls = (0..CONTROLS).filter(|at| at % 5 != if second { 0 } else { 1 });
+        let controls = (0..CONTROLS).filter(|at| at % 5 != usize::from(!second));
         let control = |at: usize| {
             let what = |kind: &str, object: &str, permissions: &[&str]| json!({ "dataObject": { "fullName": format!("shop.sales.{object}"), "type": kind }, "permissions": permissions });
             let (users, what) = if second {
@@ -65,7 +63,7 @@ fn files() -> [Vec<Value>; 2] {
             } else {
                 vec![]
             };
-            let name = format!("Control {at}{}", if second && at % 2 == 0 { " b" } else { "" });
+            let name = format!("Control {at}{}", if second && at.is_multiple_of(2) { " b" } else { "" });
             json!({ "id": at.to_string(), "name": name, "who": { "users": users, "inheritFrom": inherits }, "what": what })
         };
         controls.map(control).collect()
@@ -78,17 +76,35 @@ fn begin(site: &Site) -> Child {
     site.command(&["access", "apply", "--yes", "--max-removals", "100%"]).spawn().unwrap()
 }
 
-/// Waits until the server shows sessions for which a condition holds, or shows none any more.
-fn wait_for(site: &Site, condition: &str, there: bool) -> bool {
-    let query =
-        format!("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'raito' AND {condition}");
+/// How many sessions of the connector there are for which a condition holds.
+fn sessions(watcher: &Session, condition: &str) -> i64 {
+    let all = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'raito'";
+    watcher.number(&format!("{all} AND {condition}"))
+}
+
+/// Waits until the server shows a session of the connector for which a condition holds. False: the apply has ended first.
+fn wait_for(watcher: &Session, condition: &str, child: &mut Child) -> bool {
     for _ in 0..ATTEMPTS {
-        if (site.texts("postgres", &query) != ["0"]) == there {
+        if sessions(watcher, condition) > 0 {
             return true;
         }
-        std::thread::sleep(Duration::from_millis(3));
+        if child.try_wait().unwrap().is_some() {
+            return false;
+        }
+        std::thread::sleep(Duration::from_millis(1));
     }
-    false
+    panic!("the apply neither ends nor comes to {condition}");
+}
+
+/// Waits until the server has ended the sessions of an apply that is gone.
+fn wait_until_it_is_noticed(watcher: &Session) {
+    for _ in 0..ATTEMPTS {
+        if sessions(watcher, "true") == 0 {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    panic!("the server has not noticed");
 }
 
 fn kill(mut child: Child) {
@@ -113,37 +129,34 @@ fn a_killed_apply_has_done_everything_or_nothing() {
     assert_ne!(states[0], states[1]);
     let mut random = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
     let (mut at, mut in_the_middle) = (1, 0);
-    let holder = Session::open(&site, "postgres", site.server.password());
+    let open = || Session::open(&site, "postgres", site.server.password());
+    let (holder, watcher) = (open(), open());
     for round in 0..3 * ROUNDS {
         let next = 1 - at;
         site.file(&files[next]);
+        let part = u32::try_from(random.next_u64() % 1000).unwrap();
+        let mut child;
         match round % 3 {
             0 => {
-                let child = begin(&site);
-                let part = u32::try_from(random.next_u64() % 1000).unwrap();
+                child = begin(&site);
                 std::thread::sleep(longest * part / 1000);
-                kill(child);
             }
             1 => {
-                let child = begin(&site);
-                let words = ["GRANT", "REVOKE", "COMMENT", "ALTER ROLE", "DROP"];
-                let word = words[round / 3 % words.len()];
-                wait_for(&site, &format!("query LIKE '{word}%'"), true);
-                kill(child);
+                child = begin(&site);
+                let word = WORDS[round / 3 % WORDS.len()];
+                wait_for(&watcher, &format!("query LIKE '{word}%'"), &mut child);
             }
             _ => {
-                // The role changes while the apply gets to it.
-                let role = &site.roles("r_control_")[round % 7];
-                holder.run(&format!(
-                    "BEGIN; COMMENT ON ROLE {role} IS 'in between'; REVOKE SELECT ON sales.orders FROM {role}"
-                ));
-                let child = begin(&site);
-                in_the_middle += usize::from(wait_for(&site, "wait_event_type = 'Lock'", true));
-                kill(child);
-                holder.run("ROLLBACK");
+                let roles = site.roles("r_control_");
+                let role = &roles[part as usize % roles.len()];
+                holder.run(&format!("BEGIN; {}", LOCKS[round / 3 % LOCKS.len()].replace("ROLE", role)));
+                child = begin(&site);
+                in_the_middle += usize::from(wait_for(&watcher, "wait_event_type = 'Lock'", &mut child));
             }
         }
-        assert!(wait_for(&site, "true", false), "the server has not noticed");
+        kill(child);
+        holder.run("ROLLBACK");
+        wait_until_it_is_noticed(&watcher);
         let now = state(&site);
         assert!(
             now == states[at] || now == states[next],
@@ -156,5 +169,6 @@ fn a_killed_apply_has_done_everything_or_nothing() {
         assert_eq!(state(&site), states[next], "round {round}: the next apply");
         at = next;
     }
-    assert_eq!(in_the_middle, ROUNDS, "not every apply came to the lock");
+    // A role that the next file leaves alone stops nobody.
+    assert!(in_the_middle >= ROUNDS / 2, "only {in_the_middle} applies came to the lock");
 }

@@ -5,7 +5,7 @@
 //! its own words (`has_table_privilege` and its like, in [`judge`]); neither shares anything with the connector.
 //!
 //! - [`sequences`]: random sequences of access files, with changes made by hand in between. `RAITO_TEST_CASES` is the number of
-//!   sequences (default 12), `RAITO_TEST_SEED` what they are made from (default: another one each time; it is printed
+//!   sequences (default 8), `RAITO_TEST_SEED` what they are made from (default: another one each time; it is printed
 //!   when a sequence fails).
 //! - [`sessions`], [`killed`]: what others notice of an apply, and what is left of one that is killed.
 //! - the other files: the commands, one subject each.

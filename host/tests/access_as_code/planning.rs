@@ -1,9 +1,10 @@
 //! `raito access plan` and `apply`: what they answer, what they refuse, and that what is refused changes nothing.
 
+use std::slice::from_ref;
+
 use serde_json::json;
 
-use crate::company::{self, SHOP, reader};
-use crate::killed::state;
+use crate::company::{self, SHOP, reader, state};
 use crate::site::Site;
 
 #[test]
@@ -85,8 +86,8 @@ fn nobody_confirms(site: &Site) {
 
 fn a_saved_plan(site: &Site) {
     let (ann, bob) = (reader("Readers", &["ann"], "orders"), reader("Readers", &["bob"], "orders"));
-    site.apply(&[ann.clone()]);
-    site.file(&[bob.clone()]);
+    site.apply(from_ref(&ann));
+    site.file(from_ref(&bob));
     assert_eq!(site.access(&["plan", "--out", "plan.json"]).code, 2);
     assert!(site.can_read("ann", "orders"));
     // What was reviewed counts, not what the file says by now. A saved plan needs no confirmation.

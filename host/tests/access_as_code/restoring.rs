@@ -6,8 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
-use crate::company::{self, SHOP, reader};
-use crate::killed::state;
+use crate::company::{self, SHOP, reader, state};
 use crate::site::{Site, TARGET};
 
 #[test]
@@ -36,7 +35,7 @@ fn wait_for_the_next_second() {
 }
 
 fn copies_are_kept(site: &Site) {
-    site.configure("file-backup-location: kept\nmaximum-backups-per-target: 2");
+    site.configure("file-backup-location: kept\nmaximum-backups-per-target: 2", "postgres");
     for user in ["ann", "bob", "carl"] {
         site.apply(&[reader("Readers", &[user], "orders")]);
         wait_for_the_next_second();
@@ -49,12 +48,12 @@ fn copies_are_kept(site: &Site) {
     let mut users = Vec::new();
     for path in below(&site.folder().join("kept")) {
         let mode = fs::metadata(&path).unwrap().permissions().mode() & 0o777;
-        assert_eq!(mode, if path.is_dir() { 0o700 } else { 0o600 }, "{path:?}");
+        assert_eq!(mode, if path.is_dir() { 0o700 } else { 0o600 }, "{}", path.display());
         if path.is_dir() {
             continue;
         }
         let text = fs::read_to_string(&path).unwrap();
-        assert!(!text.contains(site.server.password()), "{path:?}");
+        assert!(!text.contains(site.server.password()), "{}", path.display());
         if path.to_str().unwrap().contains("toTarget-access-") {
             users.extend(["ann", "bob", "carl"].into_iter().filter(|user| text.contains(user)));
         }

@@ -38,6 +38,11 @@ impl Session {
         Session { runtime, client }
     }
 
+    /// The one number that a query gives.
+    pub(crate) fn number(&self, query: &str) -> i64 {
+        self.runtime.block_on(self.client.query_one(query, &[])).unwrap().get(0)
+    }
+
     /// Runs statements that must succeed.
     #[track_caller]
     pub(crate) fn run(&self, statements: &str) {

@@ -32,16 +32,16 @@ impl Site {
             server,
             databases: databases.iter().map(|&name| name.to_owned()).collect(),
         };
-        site.configure("");
+        site.configure("", "postgres");
         site
     }
 
-    /// Writes the configuration again, with these lines at the top.
-    pub(crate) fn configure(&self, top: &str) {
+    /// Writes the configuration again, with these lines at the top. The user has the superuser's password.
+    pub(crate) fn configure(&self, top: &str, user: &str) {
         let quoted = |text: &str| serde_json::to_string(text).unwrap();
         let text = format!(
             "{top}\ntargets:\n  - name: {TARGET}\n    connector-name: {}\n    pg-host: 127.0.0.1\n    pg-port: {port}\n    \
-             pg-user: postgres\n    pg-password: \"{{{{PG_PASSWORD}}}}\"\n    pg-database: {}\n    pg-databases: {}\n    \
+             pg-user: {user}\n    pg-password: \"{{{{PG_PASSWORD}}}}\"\n    pg-database: {}\n    pg-databases: {}\n    \
              pg-tls-mode: disable\n    sandbox: {{ network: [\"127.0.0.1:{port}\"] }}\n",
             connector().display(),
             quoted(&self.databases[0]),

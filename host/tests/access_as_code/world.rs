@@ -130,6 +130,9 @@ impl Object {
     }
 }
 
+/// Who owns everything where the target does not sign in as the superuser. It may make roles, and nothing else.
+pub(crate) const KEEPER: &str = "keeper";
+
 /// The names of a world.
 #[derive(Clone, Debug)]
 pub(crate) struct World {
@@ -143,18 +146,21 @@ pub(crate) struct World {
     columns: Vec<String>,
     /// Everything that permissions can be given on.
     pub(crate) objects: Vec<Object>,
+    /// The target signs in as the superuser. If not, nothing belongs to others: their rights could not be changed.
+    pub(crate) superuser: bool,
 }
 
 /// Any world.
 pub(crate) fn any() -> impl Strategy<Value = World> {
     let names = |count: usize| proptest::collection::vec(odd(), count..=count);
-    (names(7), names(3), names(8), names(3)).prop_map(|(roles, schemas, relations, columns)| {
+    let parts = (names(7), names(3), names(8), names(3), proptest::bool::ANY);
+    parts.prop_map(|(roles, schemas, relations, columns, superuser)| {
         let mut roles = distinct(roles, false);
         let (owner, stranger) = (roles.pop().unwrap(), roles.pop().unwrap());
         let (schemas, relations, columns) =
             (distinct(schemas, false), distinct(relations, false), distinct(columns, false));
         let objects = objects(&schemas, &relations, &columns);
-        World { users: roles, stranger, owner, schemas, relations, columns, objects }
+        World { users: roles, stranger, owner, schemas, relations, columns, objects, superuser }
     })
 }
 
@@ -198,6 +204,9 @@ fn objects(schemas: &[String], relations: &[String], columns: &[String]) -> Vec<
 
 /// Statements that take away everything that was made before, in one database.
 const CLEAR: &str = "DO $$ DECLARE one record; BEGIN \
+    EXECUTE format('ALTER DATABASE %I OWNER TO postgres', current_database()); \
+    EXECUTE format('REVOKE ALL ON DATABASE %I FROM PUBLIC', current_database()); \
+    REVOKE ALL ON SCHEMA public FROM PUBLIC; GRANT USAGE ON SCHEMA public TO PUBLIC; \
     FOR one IN SELECT nspname FROM pg_namespace WHERE nspname !~ '^pg_' AND nspname NOT IN ('public', 'information_schema') \
     LOOP EXECUTE format('DROP SCHEMA %I CASCADE', one.nspname); END LOOP; \
     FOR one IN SELECT rolname FROM pg_roles WHERE rolname !~ '^pg_' AND rolname <> 'postgres' \
@@ -213,22 +222,30 @@ impl World {
         for database in DATABASES {
             site.server.sql(database, CLEAR);
         }
-        let main = identifier(DATABASES[0]);
         let mut first = vec![CLEAR_ROLES.to_owned()];
         first.extend(self.users.iter().map(|user| format!("CREATE ROLE {} LOGIN", identifier(user))));
         first.extend([&self.stranger, &self.owner].map(|role| format!("CREATE ROLE {}", identifier(role))));
         first.push(format!("CREATE ROLE {} LOGIN", identifier(UNNAMEABLE)));
         first.push(format!("COMMENT ON ROLE {} IS 'raito[R_]:not\na mark'", identifier(UNNAMEABLE)));
-        first.push(format!("REVOKE ALL ON DATABASE {main} FROM PUBLIC"));
+        first.push(format!("GRANT CONNECT, TEMPORARY ON DATABASE {} TO PUBLIC", identifier(DATABASES[1])));
         first.push(format!("GRANT {} TO {}", identifier(&self.stranger), identifier(&self.users[0])));
+        let (keeper, password) = (if self.superuser { "postgres" } else { KEEPER }, site.server.password());
+        if !self.superuser {
+            first.push(format!("CREATE ROLE {KEEPER} LOGIN CREATEROLE PASSWORD '{password}'"));
+            let owned = DATABASES
+                .map(|database| format!("ALTER DATABASE {} OWNER TO {KEEPER}", identifier(database)));
+            first.extend(owned);
+        }
         site.server.sql(DATABASES[0], &first.join(";\n"));
-        for database in 0..DATABASES.len() {
-            site.server.sql(DATABASES[database], &self.definitions(database).join(";\n"));
+        site.configure("", keeper);
+        for (at, database) in DATABASES.iter().enumerate() {
+            site.server.rows_as(keeper, password, database, &self.definitions(at).join(";\n"));
         }
         let owner = identifier(&self.owner);
         let (schema, table) = (identifier(&self.schemas[0]), identifier(&self.relations[1]));
+        let new_owner = if self.superuser { &owner } else { KEEPER };
         let own = [
-            format!("ALTER TABLE {schema}.{table} OWNER TO {owner}"),
+            format!("ALTER TABLE {schema}.{table} OWNER TO {new_owner}"),
             format!("GRANT USAGE ON SCHEMA {schema} TO {owner}"),
             format!("REVOKE EXECUTE ON FUNCTION {schema}.{}() FROM PUBLIC", identifier(&self.relations[5])),
             format!("ALTER TABLE {schema}.{table} ENABLE ROW LEVEL SECURITY"),
@@ -272,7 +289,7 @@ impl World {
         .collect()
     }
 
-    /// The table that the owner owns.
+    /// The table that the owner owns, where the target signs in as the superuser.
     pub(crate) fn owned(&self) -> &Object {
         let named = |object: &&Object| object.kind == Kind::Table && object.name == self.relations[1];
         self.objects.iter().find(named).unwrap()
