@@ -54,7 +54,7 @@ impl Planner {
                 plan.warnings = vec![hostile.into()];
                 plan.operations.iter_mut().for_each(|operation| {
                     operation.summary = hostile.into();
-                    operation.statement = Some(format!("FIRST;\n{hostile}{}", "x".repeat(20_000)));
+                    operation.statement = Some(format!("FIRST;\n{hostile}{}", "x".repeat(9_000)));
                 });
             }
             "tells-secret" => plan.operations.iter_mut().for_each(|operation| {
