@@ -5,12 +5,17 @@ use serde_json::Value;
 use crate::document::write_providers;
 use crate::site::Site;
 
-/// The one database.
+/// The database.
 pub(crate) const SHOP: &str = "shop";
 
 /// Starts it.
 pub(crate) fn start() -> Site {
-    let site = Site::start(&[SHOP]);
+    start_with(&[SHOP])
+}
+
+/// Starts it, with further databases that the target covers.
+pub(crate) fn start_with(databases: &[&str]) -> Site {
+    let site = Site::start(databases);
     site.server.sql(
         SHOP,
         "CREATE SCHEMA sales; CREATE TABLE sales.orders (id int, amount int, note text); \

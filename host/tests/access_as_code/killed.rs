@@ -10,7 +10,7 @@ use proptest::prelude::Rng as _;
 use proptest::test_runner::{RngAlgorithm, TestRng};
 use serde_json::{Value, json};
 
-use crate::company::{self, state};
+use crate::company::{self, SHOP, state};
 use crate::place::signal;
 use crate::sessions::Session;
 use crate::site::Site;
@@ -72,7 +72,7 @@ fn files() -> [Vec<Value>; 2] {
 }
 
 /// Starts an apply of `access.yml`.
-fn begin(site: &Site) -> Child {
+pub(crate) fn begin(site: &Site) -> Child {
     site.command(&["access", "apply", "--yes", "--max-removals", "100%"]).spawn().unwrap()
 }
 
@@ -83,7 +83,7 @@ fn sessions(watcher: &Session, condition: &str) -> i64 {
 }
 
 /// Waits until the server shows a session of the connector for which a condition holds. False: the apply has ended first.
-fn wait_for(watcher: &Session, condition: &str, child: &mut Child) -> bool {
+pub(crate) fn wait_for(watcher: &Session, condition: &str, child: &mut Child) -> bool {
     for _ in 0..ATTEMPTS {
         if sessions(watcher, condition) > 0 {
             return true;
@@ -129,7 +129,7 @@ fn a_killed_apply_has_done_everything_or_nothing() {
     assert_ne!(states[0], states[1]);
     let mut random = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
     let (mut at, mut in_the_middle) = (1, 0);
-    let open = || Session::open(&site, "postgres", site.server.password());
+    let open = || Session::open(&site, "postgres", site.server.password(), SHOP);
     let (holder, watcher) = (open(), open());
     for round in 0..3 * ROUNDS {
         let next = 1 - at;

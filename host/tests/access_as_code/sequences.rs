@@ -234,7 +234,14 @@ fn after_each_apply_the_server_is_as_the_file_says() {
     let seed = number("RAITO_TEST_SEED").unwrap_or_else(now);
     let mut bytes = [0; 32];
     bytes[..8].copy_from_slice(&seed.to_le_bytes());
-    let config = Config { cases, failure_persistence: None, max_shrink_iters: 120, ..Config::default() };
+    // Finding a smaller case takes a minute at most.
+    let config = Config {
+        cases,
+        failure_persistence: None,
+        max_shrink_iters: 120,
+        max_shrink_time: 60_000,
+        ..Config::default()
+    };
     let mut runner = TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &bytes));
     let site = Site::start(&DATABASES);
     if let Err(error) = runner.run(&case(), |case| check(&site, &case)) {

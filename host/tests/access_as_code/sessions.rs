@@ -9,6 +9,7 @@ use tokio::runtime::{Builder, Runtime};
 use tokio_postgres::{Client, Config, NoTls};
 
 use crate::company::{self, SHOP};
+use crate::killed::{begin, wait_for};
 use crate::site::Site;
 
 /// What ann reads, all the time.
@@ -25,12 +26,12 @@ pub(crate) struct Session {
 
 impl Session {
     /// Opens one.
-    pub(crate) fn open(site: &Site, user: &str, password: &str) -> Self {
+    pub(crate) fn open(site: &Site, user: &str, password: &str, database: &str) -> Self {
         let runtime = Builder::new_multi_thread().worker_threads(1).enable_io().build().unwrap();
         let client = runtime.block_on(async {
             let stream = tokio::net::TcpStream::connect(("127.0.0.1", site.server.port())).await.unwrap();
             let mut config = Config::new();
-            config.user(user).password(password).dbname(SHOP);
+            config.user(user).password(password).dbname(database);
             let (client, connection) = config.connect_raw(stream, NoTls).await.unwrap();
             tokio::spawn(connection);
             client
@@ -98,7 +99,7 @@ fn whoever_keeps_a_right_never_notices() {
     let site = company::start();
     let files = files();
     site.apply(&files[0]);
-    let open = || Session::open(&site, "ann", "ann-secret");
+    let open = || Session::open(&site, "ann", "ann-secret", SHOP);
     let (prepared, busy) = (open(), open());
     let statement = prepared.runtime.block_on(prepared.client.prepare(QUERY)).unwrap();
     let (stop, queries) = (AtomicBool::new(false), AtomicU64::new(0));
@@ -140,5 +141,67 @@ struct Stop<'a>(&'a AtomicBool);
 impl Drop for Stop<'_> {
     fn drop(&mut self) {
         self.0.store(true, SeqCst);
+    }
+}
+
+/// The second database, with a table like the one in the first.
+const SECOND: &str = "second";
+
+/// An access control that lets users read orders in the first database, and, as the kind of object says, in the second.
+fn both(id: &str, users: &[&str], first: bool, kind: Option<&str>) -> Value {
+    let first = first.then(|| json!({ "dataObject": { "fullName": "shop.sales.orders", "type": "table" }, "permissions": ["SELECT"] }));
+    let second = kind.map(|kind| {
+        let column = if kind == "column" { ".amount" } else { "" };
+        json!({ "dataObject": { "fullName": format!("second.sales.orders{column}"), "type": kind }, "permissions": ["SELECT"] })
+    });
+    let what: Vec<Value> = first.into_iter().chain(second).collect();
+    json!({ "id": id, "name": id, "who": { "users": users }, "what": what })
+}
+
+/// A transaction that ends would let others see what is half done. Applies are stopped at various points by somebody who
+/// has begun to change the same, and ann reads in both databases meanwhile.
+#[test]
+fn nobody_is_without_a_right_in_the_middle() {
+    let site = company::start_with(&[SHOP, SECOND]);
+    site.server.sql(
+        SECOND,
+        "CREATE SCHEMA sales; CREATE TABLE sales.orders (amount int); INSERT INTO sales.orders VALUES (10)",
+    );
+    let table = Some("table");
+    let before = [both("a", &["ann"], true, table), both("b", &["bob"], false, None)];
+    let of_b = [both("a", &[], true, table), both("b", &["ann"], true, table)];
+    let given_by_b = [both("a", &["ann"], false, None), both("b", &["ann"], true, Some("column"))];
+    let sessions = [SHOP, SECOND].map(|database| Session::open(&site, "ann", "ann-secret", database));
+    let watcher = Session::open(&site, "postgres", site.server.password(), SHOP);
+    for (after, database, deed) in [
+        // While rights are given: in the first database, and in the second.
+        (&of_b, SHOP, "GRANT SELECT ON sales.orders TO carl"),
+        (&of_b, SECOND, "GRANT SELECT ON sales.orders TO carl"),
+        (&given_by_b, SECOND, "GRANT SELECT (amount) ON sales.orders TO carl"),
+        // When somebody has been taken out of one access control and is to come into the other.
+        (&of_b, SHOP, "GRANT r_b TO ann"),
+        // While the right of before is taken away in the second database, when all the rest has been done.
+        (&given_by_b, SECOND, "GRANT SELECT ON sales.orders TO carl"),
+        // At the very end.
+        (&given_by_b, SHOP, "COMMENT ON ROLE r_b IS 'in between'"),
+    ] {
+        site.apply(&before);
+        site.file(after);
+        let holder = Session::open(&site, "postgres", site.server.password(), database);
+        holder.run(&format!("BEGIN; {deed}"));
+        let mut child = begin(&site);
+        assert!(
+            wait_for(&watcher, "wait_event_type = 'Lock'", &mut child),
+            "{deed}: the apply has not come to it"
+        );
+        for session in &sessions {
+            session.run(QUERY);
+        }
+        holder.run("ROLLBACK");
+        let output = child.wait_with_output().unwrap();
+        assert!(output.status.success(), "{deed}: {}", String::from_utf8_lossy(&output.stderr));
+        for session in &sessions {
+            session.run(QUERY);
+        }
     }
 }
