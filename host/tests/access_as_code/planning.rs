@@ -94,12 +94,24 @@ fn a_saved_plan(site: &Site) {
     site.file(&[]);
     site.access(&["apply", "plan.json"]).succeeded();
     assert!(site.can_read("bob", "orders") && !site.can_read("ann", "orders"));
-    // The same plan once more is one for another server.
-    site.access(&["apply", "plan.json"]).failed(
-        34,
-        "the target has changed since the plan was made",
-        "new plan",
+    // Once more, as when a job is run again: it has been done.
+    let again = site.access(&["apply", "plan.json"]).succeeded();
+    assert!(again.stdout.contains("nothing was changed"), "{again:?}");
+    assert!(site.can_read("bob", "orders") && !site.can_read("ann", "orders"));
+    site.write(
+        "plans.json",
+        &std::fs::read_to_string(site.folder().join("plan.json"))
+            .unwrap()
+            .replace("\"target\": \"warehouse\"", "\"target\": \"elsewhere\""),
     );
+    site.access(&["apply", "plans.json"]).failed(3, "a target that is not configured", "");
+    for (arguments, cause) in [
+        (["apply", "plan.json", "--access-file", "access.yml"], "--access-file means nothing beside it"),
+        (["apply", "--format", "json", "--max-removals=1"], "shows no plan that could be confirmed"),
+    ] {
+        let code = if arguments.contains(&"json") { 35 } else { 3 };
+        site.access(&arguments).failed(code, cause, "");
+    }
 
     site.file(&[ann, reader("Others", &["bob"], "customers")]);
     assert_eq!(site.access(&["plan", "--out", "plan.json"]).code, 2);

@@ -114,12 +114,20 @@ fn a_saved_file_is_applied_again(site: &Site) {
     let text = fs::read_to_string(filtered).unwrap();
     assert!(text.contains("sales_ann") && !text.contains("\"other\""), "{text}");
 
-    let bad =
+    let mut bad =
         json!({ "accessProviders": [provider("1", "sales_ann", "bob"), provider("4", "bad", "nobody")] });
+    site.write("saved.json", &bad.to_string());
+    // An access file would make everything a second time, as Raito Cloud's.
+    site.run(&["apply-access", TARGET, "saved.json", "--yes"]).failed(
+        32,
+        "was not made by Raito Cloud",
+        "raito access apply --access-file",
+    );
+    bad["fileBuildTime"] = json!(1_711_140_795_865_u64);
     site.write("saved.json", &bad.to_string());
     // One that cannot be applied does not stop the others, here.
     let outcome = site.run(&["apply-access", TARGET, "saved.json", "--yes"]);
-    let outcome = outcome.failed(31, "1 access controls could not be applied", "");
+    let outcome = outcome.failed(31, "1 access control could not be applied", "");
     assert!(outcome.stderr.contains("there is no user \"nobody\""), "{outcome:?}");
     assert!(!site.can_read("ann", "orders") && site.can_read("bob", "orders"));
 }
