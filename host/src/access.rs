@@ -13,6 +13,7 @@
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crate::access_file::AccessFile;
 use crate::cli::ReportFormat;
@@ -71,15 +72,14 @@ pub async fn plan(
     Ok(plans.iter().any(|plan| plan.totals.changes() > 0))
 }
 
-fn sandbox() -> Result<Sandbox, Failure> {
-    Sandbox::new(&cache_location())
-        .map_err(|error| Failure::unexpected(format!("the sandbox cannot be set up: {error}")))
+fn sandbox() -> Result<Arc<Sandbox>, Failure> {
+    Sandbox::shared(&cache_location())
 }
 
 /// Plans for every target that takes part. Nothing is applied anywhere before all of them are made.
 async fn make_all<'a>(
     settings: &'a Settings,
-    sandbox: &'a Sandbox,
+    sandbox: &'a Arc<Sandbox>,
     display: &'a Display,
     many: u64,
 ) -> Result<Vec<TargetPlan<'a>>, Failure> {

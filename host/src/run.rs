@@ -52,8 +52,7 @@ async fn run_targets(
     done: &mut Vec<TargetSummary>,
 ) -> Result<(), Failure> {
     let selected = settings.selected()?;
-    let sandbox = Sandbox::new(&cache_location())
-        .map_err(|error| Failure::unexpected(format!("the sandbox cannot be set up: {error}")))?;
+    let sandbox = Sandbox::shared(&cache_location())?;
     let cloud = Cloud::open(settings).await?;
     let outcome = async {
         let mut version_checked = false;

@@ -29,7 +29,7 @@ pub use parameters::describe;
 /// A target whose connector can be called.
 pub(crate) struct LoadedTarget<'a> {
     pub(crate) settings: &'a TargetSettings,
-    pub(crate) sandbox: &'a Sandbox,
+    pub(crate) sandbox: &'a Arc<Sandbox>,
     pub(crate) connector: Connector,
     pub(crate) info: ConnectorInfo,
     pub(crate) grants: Grants,
@@ -47,15 +47,18 @@ impl<'a> LoadedTarget<'a> {
     pub(crate) async fn load(
         settings: &Settings,
         target: &'a TargetSettings,
-        sandbox: &'a Sandbox,
+        sandbox: &'a Arc<Sandbox>,
         display: &'a Display,
     ) -> Result<Self, Failure> {
         let path = locate(&target.connector_name, &settings.base_dir, &settings.connector_path)?;
         let what = format!("{}: loading the connector", target.name);
-        // Compiling takes up to a second and would hold up everything else on this thread.
-        let connector = display
-            .during(&what, None, async { tokio::task::block_in_place(|| Connector::load(sandbox, &path)) })
-            .await?;
+        // Compiling takes seconds, in which an interrupt must be heard.
+        let compiling = tokio::task::spawn_blocking({
+            let sandbox = Arc::clone(sandbox);
+            move || Connector::load(&sandbox, &path)
+        });
+        let compiled = display.during(&what, None, compiling).await;
+        let connector = compiled.map_err(|error| Failure::unexpected(error.to_string()))??;
         connector.expect_step()?;
         let info = describe(sandbox, &connector).await?;
         let given = parameters::of_connector(&target.parameters);

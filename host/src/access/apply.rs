@@ -6,6 +6,7 @@
 
 use std::io::Write;
 use std::path::Path;
+use std::sync::Arc;
 
 use serde::Serialize;
 
@@ -161,7 +162,7 @@ fn tell(out: &mut dyn Write, report: &Report) -> Result<(), Failure> {
 async fn load_saved<'a>(
     settings: &'a Settings,
     (path, saved): (&Path, &[SavedTarget]),
-    sandbox: &'a Sandbox,
+    sandbox: &'a Arc<Sandbox>,
     display: &'a Display,
     many: u64,
 ) -> Result<Vec<TargetPlan<'a>>, Failure> {

@@ -1,5 +1,6 @@
 //! One target: its connector, its job, its steps.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::cloud::{Cloud, TargetIds};
@@ -34,7 +35,7 @@ impl TargetRun<'_> {
 pub(super) async fn run(
     settings: &Settings,
     target: &Target,
-    sandbox: &Sandbox,
+    sandbox: &Arc<Sandbox>,
     cloud: &Cloud,
     version_checked: &mut bool,
     display: &Display,
@@ -61,7 +62,7 @@ pub(super) async fn run(
 async fn prepare<'a>(
     settings: &'a Settings,
     target: &'a TargetSettings,
-    sandbox: &'a Sandbox,
+    sandbox: &'a Arc<Sandbox>,
     cloud: &Cloud,
     version_checked: &mut bool,
     display: &'a Display,

@@ -14,6 +14,7 @@ use wasmtime::{Cache, CacheConfig, Config, Engine, Result};
 
 use super::instance::State;
 use crate::contract;
+use crate::failure::Failure;
 
 /// How often running guests come up for air, which is how closely time-outs are kept.
 const EPOCH: Duration = Duration::from_millis(10);
@@ -75,6 +76,16 @@ impl Sandbox {
             }
         })?;
         Ok(Sandbox { engine, linker, stop, clock: Some(clock) })
+    }
+
+    /// One that several targets share.
+    ///
+    /// # Errors
+    /// As of [`Self::new`].
+    pub fn shared(cache: &CacheLocation) -> Result<Arc<Self>, Failure> {
+        Sandbox::new(cache)
+            .map(Arc::new)
+            .map_err(|error| Failure::unexpected(format!("the sandbox cannot be set up: {error}")))
     }
 
     /// The engine.
