@@ -12,14 +12,15 @@ use crate::facts::given;
 use crate::names::identifier;
 use crate::world::{Kind, World};
 
-/// Every statement of a plan, with the id and the role of its access control.
-pub(crate) fn statements(plan: &Value) -> Vec<(String, String, String)> {
+/// Every statement of a plan, with the id and the role of its access control and what it is part of.
+pub(crate) fn statements(plan: &Value) -> Vec<(String, String, String, String)> {
     let mut statements = Vec::new();
     for change in plan["targets"][0]["changes"].as_array().unwrap() {
         let text = |key: &str| change[key].as_str().unwrap().to_owned();
         for operation in change["operations"].as_array().into_iter().flatten() {
+            let summary = operation["summary"].as_str().unwrap();
             for statement in operation["statement"].as_str().unwrap().split(";\n") {
-                statements.push((text("id"), text("actualName"), statement.to_owned()));
+                statements.push((text("id"), text("actualName"), summary.to_owned(), statement.to_owned()));
             }
         }
     }
@@ -39,7 +40,7 @@ pub(crate) fn needless(
         names.insert(change["id"].as_str().unwrap(), change["actualName"].as_str().unwrap());
     }
     let mut needless = Vec::new();
-    for (id, role, statement) in statements(plan) {
+    for (id, role, summary, statement) in statements(plan) {
         let Some(taken) = statement.strip_prefix("REVOKE ") else { continue };
         let Some(control) = controls.iter().find(|control| control.id == id) else { continue };
         let members = control.users.iter().chain(&control.roles).map(String::as_str);
@@ -54,6 +55,12 @@ pub(crate) fn needless(
             let Some(words) = taken.strip_suffix(&format!(" ON {on} FROM {}", identifier(&role))) else {
                 return false;
             };
+            // Every database has such a schema, and a statement does not say which one it is for.
+            if object.schema == "public"
+                && !summary.contains(&format!(" on {} from ", object.full_name(false)))
+            {
+                return false;
+            }
             match object.kind {
                 Kind::Column => words.contains(&format!("{privilege} {}", columns.trim_end())),
                 _ => words.split(", ").any(|word| word == *privilege),
