@@ -9,8 +9,8 @@ use crate::objects::{ARGUMENTS, RELATION_KIND};
 ///
 /// - `relation (oid, nspname, relname, owner, kind, acl)`: what is in `pg_class`;
 /// - `object (kind, nsp, name, detail, owner, acl)`: the database, schemas, relations and routines;
-/// - `entry (grantee, grantor, owner, kind, nsp, name, detail, privilege)`: what is granted to others than the owner,
-///   on objects and on columns. The detail is the column, or the input types of a routine.
+/// - `entry (grantee, grantor, owner, kind, nsp, name, detail, privilege, grantable)`: what is granted to others than the
+///   owner, on objects and on columns. The detail is the column, or the input types of a routine.
 ///
 /// Access lists are put together with nothing: the server keeps a long one compressed, and would unpack it anew for each
 /// entry.
@@ -37,11 +37,12 @@ pub(crate) fn entries() -> String {
              {ARGUMENTS}, p.proowner, coalesce(p.proacl, acldefault('f', p.proowner)) \
            FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace WHERE n.oid = ANY ($1)), \
          entry AS (\
-           SELECT a.grantee, a.grantor, o.owner, o.kind, o.nsp, o.name, o.detail, a.privilege_type AS privilege \
+           SELECT a.grantee, a.grantor, o.owner, o.kind, o.nsp, o.name, o.detail, a.privilege_type AS privilege, \
+             a.is_grantable AS grantable \
            FROM object o CROSS JOIN LATERAL aclexplode(o.acl || '{{}}'::aclitem[]) a WHERE a.grantee <> o.owner \
            UNION ALL \
            SELECT a.grantee, a.grantor, r.owner, 'column', r.nspname::text, r.relname::text, c.attname::text, \
-             a.privilege_type \
+             a.privilege_type, a.is_grantable \
            FROM relation r JOIN pg_attribute c ON c.attrelid = r.oid CROSS JOIN LATERAL aclexplode(c.attacl || '{{}}'::aclitem[]) a \
            WHERE c.attacl IS NOT NULL AND NOT c.attisdropped AND a.grantee <> r.owner) "
     )

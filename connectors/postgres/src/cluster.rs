@@ -41,6 +41,8 @@ pub(crate) struct Cluster {
     pub(crate) roles: BTreeMap<String, Role>,
     /// Members of a role, by its name, each with those who granted the membership.
     members: BTreeMap<String, BTreeMap<String, BTreeSet<String>>>,
+    /// Those who granted a membership so that the member may give it to others, by role and member.
+    handed_on: BTreeMap<(String, String), BTreeSet<String>>,
 }
 
 impl Cluster {
@@ -67,18 +69,28 @@ impl Cluster {
             },
         )?;
         let mut members: BTreeMap<String, BTreeMap<String, BTreeSet<String>>> = BTreeMap::new();
+        let mut handed_on: BTreeMap<(String, String), BTreeSet<String>> = BTreeMap::new();
         session.for_each(
-            "SELECT r.rolname::text, m.rolname::text, coalesce(g.rolname::text, '') FROM pg_auth_members a \
+            "SELECT r.rolname::text, m.rolname::text, coalesce(g.rolname::text, ''), a.admin_option FROM pg_auth_members a \
              JOIN pg_roles r ON r.oid = a.roleid JOIN pg_roles m ON m.oid = a.member \
              LEFT JOIN pg_roles g ON g.oid = a.grantor",
             &[],
             |row| {
-                let of_role = members.entry(get(row, 0)?).or_default();
-                of_role.entry(get(row, 1)?).or_default().insert(get(row, 2)?);
+                let (role, member, grantor): (String, String, String) = (get(row, 0)?, get(row, 1)?, get(row, 2)?);
+                if get(row, 3)? {
+                    let grantors = handed_on.entry((role.clone(), member.clone())).or_default();
+                    grantors.insert(grantor.clone());
+                }
+                members.entry(role).or_default().entry(member).or_default().insert(grantor);
                 Ok(())
             },
         )?;
-        Ok(Cluster { roles, members })
+        Ok(Cluster { roles, members, handed_on })
+    }
+
+    /// Those who granted a membership so that the member may give it to others.
+    pub(crate) fn handed_on(&self, role: &str, member: &str) -> Option<&BTreeSet<String>> {
+        self.handed_on.get(&(role.to_owned(), member.to_owned()))
     }
 
     /// Direct members of a role, each with those who granted the membership.

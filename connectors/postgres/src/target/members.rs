@@ -76,19 +76,35 @@ pub(super) fn plan(
         // The connector's own membership is how it may change the role at all.
         let is_ours_to_keep = member.name == context.own_role || member.predefined();
         let keep = keep || named.contains(member.name.as_str());
-        if keep || locked || is_ours_to_keep || !context.settings.covers_role(&member.name) {
+        if locked || is_ours_to_keep || !context.settings.covers_role(&member.name) {
             continue;
         }
-        let (role, member_identifier) = (identifier(name), identifier(&member_name));
-        let revoke = format!("REVOKE {role} FROM {member_identifier}");
-        let statements = if context.memberships_by_grantor {
-            grantors
-                .iter()
-                .map(|grantor| format!("{revoke} GRANTED BY {}", identifier(context.final_name(grantor))))
-                .collect()
-        } else {
-            vec![revoke]
+        let revoke = |option: &str, grantors: &BTreeSet<String>| -> Vec<String> {
+            let revoke = format!("REVOKE {option}{} FROM {}", identifier(name), identifier(&member_name));
+            if !context.memberships_by_grantor {
+                return vec![revoke];
+            }
+            let by =
+                |grantor: &String| format!("{revoke} GRANTED BY {}", identifier(context.final_name(grantor)));
+            grantors.iter().map(by).collect()
         };
+        if keep {
+            // Who has the role is for the file to say.
+            let handed_on = current.and_then(|current| context.cluster.handed_on(current, &member.name));
+            if let Some(grantors) = handed_on {
+                draft.warnings.push(format!("{member_name} may give the role to others; that is taken back"));
+                draft.steps.push(Step {
+                    session: 0,
+                    phase: Phase::Revoke,
+                    summary: format!("revoke the admin option for {name} from {member_name}"),
+                    statements: revoke("ADMIN OPTION FOR ", grantors),
+                    destructive: true,
+                    needs: None,
+                });
+            }
+            continue;
+        }
+        let statements = revoke("", grantors);
         draft.steps.push(Step {
             session: 0,
             phase: Phase::Revoke,

@@ -140,14 +140,27 @@ pub(super) fn plan(wanted: &Wanted, standing: &Grants, name: &str, context: &Con
         let gone: Vec<(&'static str, &BTreeSet<u32>)> = privileges
             .iter()
             .filter(|(word, _)| !keep.is_some_and(|keep| keep.words.contains(*word)))
-            .map(|(word, grantors)| (*word, grantors))
+            .map(|(word, held)| (*word, &held.grantors))
             .collect();
+        // What stays may not be passed on: the file says who has it.
+        let options: Vec<(&'static str, &BTreeSet<u32>)> = privileges
+            .iter()
+            .filter(|(word, held)| {
+                !held.passed_on.is_empty() && keep.is_some_and(|keep| keep.words.contains(*word))
+            })
+            .map(|(word, held)| (*word, &held.passed_on))
+            .collect();
+        if !options.is_empty() {
+            draft.steps.push(revoke(object, &options, name, context, Phase::Revoke, Taking::Option));
+            let words = options.iter().map(|(word, _)| format!("{word} WITH GRANT OPTION")).collect();
+            draft.removed_what.push(item(context.place(object).1, object.kind.name(), words));
+        }
         if gone.is_empty() {
             continue;
         }
         let words: Vec<&str> = gone.iter().map(|(word, _)| *word).collect();
         let (_, full_name) = context.place(object);
-        draft.steps.push(revoke(object, &gone, name, context, Phase::Revoke));
+        draft.steps.push(revoke(object, &gone, name, context, Phase::Revoke, Taking::Privilege));
         let removed = words.iter().map(|&word| word.to_owned()).collect();
         draft.removed_what.push(item(full_name, object.kind.name(), removed));
         if object.kind.is_relation() {
@@ -184,13 +197,23 @@ pub(super) fn plan(wanted: &Wanted, standing: &Grants, name: &str, context: &Con
     }
 }
 
-/// Takes privileges back from a role, from each of those who granted them.
+/// What is taken back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Taking {
+    /// The privilege.
+    Privilege,
+    /// That it can be passed on.
+    Option,
+}
+
+/// Takes privileges back from a role, from each of those who granted them. The server refuses what others depend on.
 pub(super) fn revoke(
     object: &Object,
     gone: &[(&'static str, &BTreeSet<u32>)],
     name: &str,
     context: &Context<'_>,
     phase: Phase,
+    taking: Taking,
 ) -> Step {
     let role = identifier(name);
     let (database, full_name) = context.place(object);
@@ -199,7 +222,8 @@ pub(super) fn revoke(
     for grantor in grantors {
         let granted: Vec<&str> =
             gone.iter().filter(|(_, grantors)| grantors.contains(&grantor)).map(|(word, _)| *word).collect();
-        let revoke = format!("REVOKE {} FROM {role}", object.clause(database, &granted));
+        let option = if taking == Taking::Option { "GRANT OPTION FOR " } else { "" };
+        let revoke = format!("REVOKE {option}{} FROM {role}", object.clause(database, &granted));
         // The server takes back the owner's grants for whoever may act as the owner, else one's own.
         match context.role_name(grantor).filter(|name| *name != context.own_role) {
             None => statements.push(revoke),
@@ -213,7 +237,12 @@ pub(super) fn revoke(
     Step {
         session: object.session,
         phase,
-        summary: format!("revoke {} on {full_name} from {name}", words.join(", ")),
+        summary: match taking {
+            Taking::Privilege => format!("revoke {} on {full_name} from {name}", words.join(", ")),
+            Taking::Option => {
+                format!("revoke the grant option for {} on {full_name} from {name}", words.join(", "))
+            }
+        },
         statements,
         destructive: true,
         needs: None,

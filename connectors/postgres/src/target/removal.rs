@@ -7,7 +7,7 @@ use tokio_postgres::types::Type;
 
 use super::databases::Databases;
 use super::planner::Context;
-use super::privileges;
+use super::privileges::{self, Taking};
 use super::standing::{Grants, OWNER};
 use super::step::{Draft, Phase, Step, item};
 use crate::quote::identifier;
@@ -88,16 +88,19 @@ pub(super) fn plan(
             let summary = format!("become a member of {name}");
             draft.steps.push(Step::new(Phase::Identity, 0, summary, statement));
         }
-        // What is below takes back what the owners granted. What others granted would stay, and keep the role from being
-        // dropped.
+        // What is below takes back what the owners granted, and without a word what somebody else got from the role. What
+        // others granted would stay, and keep the role from being dropped.
         for (object, privileges) in standing {
             let gone: Vec<_> = privileges
                 .iter()
-                .filter(|(_, grantors)| grantors.iter().any(|grantor| *grantor != OWNER))
-                .map(|(word, grantors)| (*word, grantors))
+                .filter(|(_, held)| {
+                    !held.passed_on.is_empty() || held.grantors.iter().any(|grantor| *grantor != OWNER)
+                })
+                .map(|(word, held)| (*word, &held.grantors))
                 .collect();
             if !gone.is_empty() {
-                draft.steps.push(privileges::revoke(object, &gone, name, context, Phase::Strip));
+                let taking = Taking::Privilege;
+                draft.steps.push(privileges::revoke(object, &gone, name, context, Phase::Strip, taking));
             }
         }
         for session in sessions {

@@ -18,8 +18,17 @@ use crate::vocabulary::Kind;
 /// Rows that are fetched at once.
 const PART: usize = 1000;
 
-/// Privileges on objects, each with those who granted it: object ids of roles, and [`OWNER`].
-pub(super) type Grants = BTreeMap<Object, BTreeMap<&'static str, BTreeSet<u32>>>;
+/// Privileges on objects.
+pub(super) type Grants = BTreeMap<Object, BTreeMap<&'static str, Held>>;
+
+/// A privilege that a role has on an object.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Held {
+    /// Those who granted it: object ids of roles, and [`OWNER`].
+    pub(super) grantors: BTreeSet<u32>,
+    /// Those of them who granted it so that it can be passed on.
+    pub(super) passed_on: BTreeSet<u32>,
+}
 
 /// Stands for the owner of the object as the one who granted: no role has this id.
 pub(super) const OWNER: u32 = 0;
@@ -44,7 +53,8 @@ impl Cursor {
         session.query(
             &format!(
                 "DECLARE standing SCROLL CURSOR FOR {entries} \
-                 SELECT w.place, e.kind, e.nsp, e.name, e.detail, e.privilege, e.grantor, e.grantor = e.owner \
+                 SELECT w.place, e.kind, e.nsp, e.name, e.detail, e.privilege, e.grantor, e.grantor = e.owner, \
+                 e.grantable \
                  FROM unnest($2) WITH ORDINALITY AS w (oid, place) JOIN entry e ON e.grantee = w.oid \
                  ORDER BY w.place"
             ),
@@ -90,7 +100,11 @@ fn add(row: &Row, at: usize, grants: &mut Grants) -> Result<()> {
     let Some(word) = kind.privilege(get(row, 5)?) else { return Ok(()) };
     let object = Object { session: at, kind, schema: get(row, 2)?, name: get(row, 3)?, detail: get(row, 4)? };
     let grantor = if get(row, 7)? { OWNER } else { get(row, 6)? };
-    grants.entry(object).or_default().entry(word).or_default().insert(grantor);
+    let held = grants.entry(object).or_default().entry(word).or_default();
+    held.grantors.insert(grantor);
+    if get(row, 8)? {
+        held.passed_on.insert(grantor);
+    }
     Ok(())
 }
 

@@ -276,3 +276,49 @@ fn what_is_to_be_taken_over_must_be_there() {
     assert_eq!(plans["a"].warnings, ["there is no role \"nobody\": a new one is made"]);
     assert_eq!(feedback["a"].actual_name, "r_nobody");
 }
+
+#[test]
+fn what_a_role_has_is_not_its_members_to_give() {
+    let (server, settings) = shop();
+    let desired = role("a", "readers", who(&["ann"], &[]), selects("postgres.sales.orders"));
+    converge(&server, &settings, "R_", std::slice::from_ref(&desired));
+    let right = catalogue(&server);
+    server.sql("postgres", "GRANT SELECT ON sales.orders TO r_readers WITH GRANT OPTION");
+    server.sql("postgres", "GRANT r_readers TO ann WITH ADMIN OPTION");
+
+    let plans = plan(&settings, "R_", std::slice::from_ref(&desired));
+    assert_eq!(plans["a"].changed_in_target, Some(true));
+    let summaries: Vec<_> = plans["a"].operations.iter().map(|step| step.summary.as_str()).collect();
+    assert_eq!(
+        summaries,
+        [
+            "revoke the admin option for r_readers from ann",
+            "revoke the grant option for SELECT on postgres.sales.orders from r_readers",
+        ]
+    );
+    assert_eq!(plans["a"].removed_what[0].permissions, ["SELECT WITH GRANT OPTION"]);
+    assert!(plans["a"].warnings[0].contains("ann may give the role to others"));
+    let (_, feedback) = converge(&server, &settings, "R_", std::slice::from_ref(&desired));
+    assert!(feedback["a"].errors.is_empty(), "{:?}", feedback["a"].errors);
+    assert_eq!(catalogue(&server), right);
+    let admins = "SELECT member::regrole::text FROM pg_auth_members WHERE admin_option AND roleid = 'r_readers'::regrole";
+    assert_eq!(server.rows("postgres", admins).len(), 0);
+
+    // What has been passed on is somebody else's by now: nothing of it goes without a word.
+    server.sql("postgres", "CREATE ROLE other");
+    server.sql("postgres", "GRANT SELECT ON sales.orders TO r_readers WITH GRANT OPTION");
+    server.sql("postgres", "SET ROLE r_readers; GRANT SELECT ON sales.orders TO other");
+    let before = catalogue(&server);
+    for desired in [vec![DesiredAccessControl { what: vec![], ..desired }], vec![]] {
+        let feedback = apply(&settings, "R_", &desired);
+        assert!(feedback["a"].errors[0].contains("dependent privileges exist"), "{:?}", feedback["a"].errors);
+    }
+    let holds = "SELECT has_table_privilege('other', 'sales.orders', 'SELECT')::text";
+    assert_eq!(server.rows("postgres", holds), ["true"]);
+    assert!(
+        catalogue(&server)
+            .iter()
+            .filter(|line| line.contains("orders"))
+            .eq(before.iter().filter(|line| line.contains("orders")))
+    );
+}
