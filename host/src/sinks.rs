@@ -20,8 +20,8 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-pub(crate) use access_controls::FeedbackReport;
 pub use access_controls::{AccessControlSink, AccessControlSource, FeedbackSink, FeedbackTotals};
+pub(crate) use access_controls::{FeedbackError, FeedbackReport};
 pub use data_objects::{DataObjectRules, DataObjectSink};
 pub use identities::{GroupSink, UserSink};
 pub use plans::{PlanSink, PlanTotals};

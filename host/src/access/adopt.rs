@@ -66,6 +66,16 @@ struct StandingWhat {
     permissions: Option<Vec<String>>,
 }
 
+impl Standing {
+    /// Whether every name in it is one that an access file can hold.
+    fn can_be_written(&self) -> bool {
+        let who = self.who.iter().flat_map(|who| [&who.users, &who.groups, &who.recipients]);
+        let objects = self.what.iter().flatten().map(|item| &item.data_object.full_name);
+        let mut names = who.flatten().flatten().chain(objects).chain([&self.name]);
+        names.all(|name| !name.chars().any(char::is_control))
+    }
+}
+
 /// An access provider of the file that is written.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -174,8 +184,8 @@ fn choose(read: &Path, patterns: Option<&str>, display: &Display) -> Result<Chos
         };
         let why_not = if control.not_internalizable {
             Some("the connector locks it completely")
-        } else if escaped(&control.name) != control.name {
-            Some("its name holds control characters")
+        } else if !control.can_be_written() {
+            Some("it has a name with control characters, which no access file can hold")
         } else if control.who.is_none() {
             Some("the connector cannot tell who has it")
         } else {

@@ -288,7 +288,7 @@ async fn carry_out(plan: &TargetPlan<'_>, report: &mut Report) -> Result<(), Fai
     let applied = applied?.report;
     (report.changed, report.operations) = (applied.totals.changed, applied.totals.operations);
     if applied.totals.failed > 0 {
-        let first = applied.errors.first().map(String::as_str).unwrap_or_default();
+        let first = applied.errors.first().map(|error| plan.told(error)).unwrap_or_default();
         let failed = counted(applied.totals.failed, "access control", "access controls");
         return Err(if report.operations == 0 {
             let message = format!("nothing was changed: {failed} could not be applied: {first}");

@@ -26,7 +26,8 @@ enum State {
     Missing,
     /// It differs, and the target does not remember what was applied.
     Differs,
-    /// The access file has changed and is not applied yet.
+    /// The access file has changed and is not applied yet. The target remembers the file and not itself, so whether somebody
+    /// changed it as well cannot be told.
     Pending,
 }
 
@@ -87,7 +88,10 @@ impl Counts {
             parts.push("no drift".to_owned());
         }
         if self.pending > 0 {
-            parts.push(format!("{} changed in the access file and not applied yet", self.pending));
+            parts.push(format!(
+                "{} changed in the access file and not applied yet, which can hide changes in the target",
+                self.pending
+            ));
         }
         parts.join(", ")
     }

@@ -135,7 +135,8 @@ fn escaped(text: &str) -> String {
             _ => escaped.push(character),
         }
     }
-    escaped
+    // Addresses become links without any markup.
+    escaped.replace("://", ":\u{2060}//").replace("www.", "www\u{2060}.")
 }
 
 /// A text as code in a line.
@@ -164,6 +165,7 @@ mod tests {
     fn names_are_never_markup() {
         assert_eq!(escaped("<b>*x*_y_"), "&lt;b&gt;\\*x\\*\\_y\\_");
         assert!(!escaped("@everyone #12").contains("@everyone"));
+        assert!(!escaped("https://evil.example www.evil.example").contains("https://"));
         assert_eq!(code("a`b"), "``a`b``");
         assert_eq!(code("`a"), "`` `a ``");
         assert!(fenced("diff", "```\nx\n").starts_with("````diff\n"));

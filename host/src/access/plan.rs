@@ -16,8 +16,9 @@ use crate::failure::{Failure, FailureKind};
 use crate::records::desired;
 use crate::records::list;
 use crate::records::plan::PlanRecord;
+use crate::sandbox::escaped;
 use crate::sinks::spool::Layout;
-use crate::sinks::{PlanSink, PlanTotals, Progress};
+use crate::sinks::{FeedbackError, PlanSink, PlanTotals, Progress};
 use crate::target::{LoadedTarget, spool_failure};
 
 /// What applying would do to one target.
@@ -165,6 +166,13 @@ impl<'a> TargetPlan<'a> {
             each(&Change { record: &record, risks: &risks, place })
         })
         .map_err(|error| Failure::unexpected(format!("the plan cannot be shown: {error}")))
+    }
+
+    /// An error of an access control, with its name and place in the access file.
+    pub(super) fn told(&self, error: &FeedbackError) -> String {
+        let name = self.file.index.name(&error.id).map_or_else(|| error.name.clone(), escaped);
+        let place = self.place(&error.id).map(|place| format!(" ({place})")).unwrap_or_default();
+        format!("{name}{place}: {}", error.message)
     }
 
     fn place(&self, id: &str) -> Option<String> {

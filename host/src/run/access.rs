@@ -81,7 +81,7 @@ impl Applied {
 
     fn failure(&self) -> Option<Failure> {
         (self.report.totals.failed > 0).then(|| {
-            let first = self.report.errors.first().map(String::as_str).unwrap_or_default();
+            let first = self.report.errors.first().map(ToString::to_string).unwrap_or_default();
             let message =
                 format!("{} access controls could not be applied: {first}", self.report.totals.failed);
             Failure::new(FailureKind::AccessControls, message)

@@ -160,12 +160,27 @@ pub struct FeedbackTotals {
     pub failed: u64,
 }
 
+/// Why an access control could not be applied.
+#[derive(Clone, Debug)]
+pub(crate) struct FeedbackError {
+    pub(crate) id: String,
+    /// Its name in the target, or its id if it has none.
+    pub(crate) name: String,
+    pub(crate) message: String,
+}
+
+impl std::fmt::Display for FeedbackError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: {}", self.name, self.message)
+    }
+}
+
 /// What the feedback says, for people.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct FeedbackReport {
     pub(crate) totals: FeedbackTotals,
     /// The first few errors.
-    pub(crate) errors: Vec<String>,
+    pub(crate) errors: Vec<FeedbackError>,
     /// The first few access controls that were changed, each with the number of operations.
     pub(crate) changed: Vec<String>,
 }
@@ -174,8 +189,8 @@ pub(crate) struct FeedbackReport {
 pub struct FeedbackSink {
     writer: RecordWriter,
     totals: FeedbackTotals,
-    /// Errors for people, the first few.
-    errors: Vec<String>,
+    /// The first few errors.
+    errors: Vec<FeedbackError>,
     /// What was changed, the first few names.
     changed: Vec<String>,
     /// Hashes of the ids seen: eight bytes for each access control, whatever its size.
@@ -218,7 +233,11 @@ impl FeedbackSink {
             if feedback.operations > 0 && changed.len() < Self::KEPT {
                 changed.push(format!("{name} ({})", feedback.operations));
             }
-            errors.extend(feedback.errors.iter().take(room).map(|error| format!("{name}: {error}")));
+            errors.extend(feedback.errors.iter().take(room).map(|message| FeedbackError {
+                id: feedback.id.clone(),
+                name: name.clone(),
+                message: message.clone(),
+            }));
             item.put(&FeedbackShape::from(feedback));
             Ok(())
         })

@@ -141,8 +141,12 @@ impl LoadedTarget<'_> {
             return Err(Failure::new(broken, why));
         }
         let (files, mut report) = called?;
-        for text in report.errors.iter_mut().chain(&mut report.changed) {
+        for text in &mut report.changed {
             *text = self.log.clean(text);
+        }
+        for error in &mut report.errors {
+            error.name = self.log.clean(&error.name);
+            error.message = self.log.clean(&error.message);
         }
         let files = files.map_err(|error| spool_failure(&error))?;
         Ok(Applied { files, report, header: read.header })

@@ -61,10 +61,15 @@ fn an_apply_that_goes_wrong_says_what_had_been_done() {
         (
             "nothing",
             31,
-            "t: nothing was changed: 2 access controls could not be applied: Readers: all of it",
+            "t: nothing was changed: 2 access controls could not be applied: Readers (access.yml:2): all of it",
             "apply again",
         ),
-        ("half", 31, "t: 1 access control could not be applied: Writers: the second of them is refused", ""),
+        (
+            "half",
+            31,
+            "t: 1 access control could not be applied: Writers (access.yml:5): the second of them is refused",
+            "",
+        ),
         ("half", 31, "t: 2 operations had been carried out, on: Readers (2)", "no transaction for all of it"),
         ("breaks-off", 15, "the connector broke off", "--debug"),
         (
