@@ -19,8 +19,6 @@ use std::io::{self, BufRead, BufReader, BufWriter, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use sha2::{Digest, Sha256};
-
 mod check;
 mod control;
 mod events;
@@ -55,8 +53,6 @@ pub struct AccessFile {
     pub files: Vec<PathBuf>,
     /// How many access controls they hold.
     pub controls: usize,
-    /// SHA-256 of the spool. The same access controls in the same order give the same.
-    pub sha256: [u8; 32],
     /// The first [`SHOWN`] things worth knowing that stop nothing.
     pub warnings: Vec<Finding>,
     /// How many more there were.
@@ -123,13 +119,12 @@ pub fn load(path: &Path, vocabulary: Option<&Vocabulary>, spool: &Path) -> Resul
         report.warning(whole(0), None, "there is no access control in it".into(), Some(hint.into()));
     }
     let (warnings, total) = report.finish()?;
-    let sha256 = write_spool(waiting, &links, spool).map_err(|error| cannot_spool(&error))?;
+    write_spool(waiting, &links, spool).map_err(|error| cannot_spool(&error))?;
     let mut index = links.index;
     index.files.clone_from(&found.paths);
     Ok(AccessFile {
         files: found.paths,
         controls: index.len(),
-        sha256,
         warnings_left_out: total.saturating_sub(warnings.len()),
         warnings,
         index,
@@ -146,8 +141,8 @@ fn write_line(waiting: &mut impl Write, record: &Record) -> io::Result<()> {
     waiting.write_all(b"\n")
 }
 
-/// Writes what has waited into the spool, with references resolved. Gives its digest.
-fn write_spool(waiting: BufWriter<File>, links: &Links, spool: &Path) -> io::Result<[u8; 32]> {
+/// Writes what has waited into the spool, with references resolved.
+fn write_spool(waiting: BufWriter<File>, links: &Links, spool: &Path) -> io::Result<()> {
     let mut waiting = waiting.into_inner().map_err(io::IntoInnerError::into_error)?;
     waiting.rewind()?;
     let mut waiting = BufReader::with_capacity(1 << 18, waiting);
@@ -155,8 +150,7 @@ fn write_spool(waiting: BufWriter<File>, links: &Links, spool: &Path) -> io::Res
     options.write(true).create(true).truncate(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let file = BufWriter::with_capacity(1 << 18, options.open(spool)?);
-    let mut spool = Hashing { file, hash: Sha256::new() };
+    let mut spool = BufWriter::with_capacity(1 << 18, options.open(spool)?);
     spool.write_all(b"{\"accessProviders\":[")?;
     let mut separator: &[u8] = b"\n";
     let (mut line, mut encoded) = (Vec::new(), Vec::new());
@@ -180,19 +174,5 @@ fn write_spool(waiting: BufWriter<File>, links: &Links, spool: &Path) -> io::Res
         line.clear();
     }
     spool.write_all(b"\n]}\n")?;
-    spool.file.flush()?;
-    Ok(spool.hash.finalize().into())
-}
-
-/// A file that is hashed while it is written.
-struct Hashing {
-    file: BufWriter<File>,
-    hash: Sha256,
-}
-
-impl Hashing {
-    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.hash.update(bytes);
-        self.file.write_all(bytes)
-    }
+    spool.flush()
 }

@@ -97,3 +97,36 @@ fn continuous_integration_gets_the_same_plain_lines() {
     assert_eq!(outcome.stderr.lines().count(), 5, "{outcome:?}");
     assert!(!outcome.stderr.contains('\u{1b}') && !outcome.stdout.contains('\u{1b}'), "{outcome:?}");
 }
+
+#[test]
+fn copies_of_the_files_of_the_newest_runs_are_kept() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let place = Place::new();
+    place.configure("file-backup-location: kept\nmaximum-backups-per-target: 2\n", &[company("")]);
+    // What was kept before is older by its name.
+    for older in ["2001-01-01T00-00-00", "2002-01-01T00-00-00"] {
+        place.write(&format!("kept/company-full/{older}/x.json"), "[]");
+    }
+    place.run(&[]).succeeded();
+    let below = |path: &std::path::Path| {
+        let mut paths: Vec<_> = std::fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path()).collect();
+        paths.sort();
+        paths
+    };
+    let runs = below(&place.path().join("kept/company-full"));
+    assert_eq!(runs.len(), 2, "{runs:?}");
+    assert!(runs[0].ends_with("2002-01-01T00-00-00"), "{runs:?}");
+    let files = below(&runs[1]);
+    let parts = [
+        "fromTarget-users",
+        "fromTarget-dataObjects",
+        "fromTarget-access",
+        "toTarget-access-",
+        "fromTarget-usage",
+    ];
+    for part in parts {
+        let file = files.iter().find(|file| file.to_string_lossy().contains(part));
+        let file = file.unwrap_or_else(|| panic!("no {part} in {files:?}"));
+        assert_eq!(std::fs::metadata(file).unwrap().permissions().mode() & 0o777, 0o600, "{part}");
+    }
+}
