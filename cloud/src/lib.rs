@@ -38,6 +38,7 @@ pub mod bench;
 mod error;
 mod export;
 mod files;
+mod grant_categories;
 mod graphql;
 mod http;
 mod ids;
@@ -54,6 +55,8 @@ mod store;
 pub use auth::Role;
 pub use auth::users::NewUser;
 pub use error::CloudError;
+#[doc(hidden)]
+pub use graphql::sdl;
 pub use server::{Credentials, FirstAdmin, Server, ServerConfig};
 pub use sources::DataSourceIds;
 pub use status::{DataSourceStatus, LastSync, Status, status};

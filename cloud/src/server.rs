@@ -17,7 +17,7 @@ use crate::jobs::{queue, worker::Worker};
 use crate::lock::DataLock;
 use crate::sources::{self, DataSourceIds};
 use crate::store::Store;
-use crate::{CloudError, graphql};
+use crate::{CloudError, grant_categories, graphql};
 
 /// How a server is set up.
 #[derive(Debug, Clone)]
@@ -132,6 +132,7 @@ impl Server {
             return Err(CloudError::OtherDomain { found, wanted: domain });
         }
         let client_id = store.setting_or("client_id", &new_id()).await?;
+        grant_categories::ensure(&store).await?;
         queue::release_all(&store).await?;
         let files = Files::open(data_dir.join("files"))?;
         let listen_failed = |source| CloudError::Listen { address: listen, source };

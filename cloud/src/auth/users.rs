@@ -2,10 +2,10 @@
 
 use sqlx::Row;
 
-use super::{Role, password};
+use super::{Role, password, roles, tokens};
 use crate::CloudError;
 use crate::ids::{new_id, now};
-use crate::store::Store;
+use crate::store::{Connection, Store};
 
 /// What is needed to let somebody sign in.
 #[derive(Clone)]
@@ -34,8 +34,7 @@ impl std::fmt::Debug for NewUser {
 /// Creates the user, or gives the user of that e-mail address the password and the roles. Returns the id.
 pub(crate) async fn put(store: &Store, user: NewUser) -> Result<String, CloudError> {
     let email = user.email.trim().to_owned();
-    let complete = email.split_once('@').is_some_and(|(name, host)| !name.is_empty() && !host.is_empty());
-    if !complete || email.contains(char::is_whitespace) {
+    if !is_email(&email) {
         return Err(CloudError::Invalid { reason: format!("`{email}` is not an e-mail address") });
     }
     let hash = password::hash(user.password).await?;
@@ -57,17 +56,32 @@ pub(crate) async fn put(store: &Store, user: NewUser) -> Result<String, CloudErr
     .await?
     .try_get(0)?;
     // Whoever knew the old password is signed out.
-    sqlx::query("DELETE FROM tokens WHERE user_id = $1").bind(&id).execute(&mut *transaction).await?;
-    sqlx::query("DELETE FROM global_roles WHERE user_id = $1").bind(&id).execute(&mut *transaction).await?;
-    for role in user.roles {
-        sqlx::query("INSERT INTO global_roles (user_id, role) VALUES ($1, $2) ON CONFLICT DO NOTHING")
-            .bind(&id)
-            .bind(role.id())
-            .execute(&mut *transaction)
-            .await?;
-    }
+    tokens::revoke_all(&mut transaction, &id).await?;
+    set_global_roles(&mut transaction, &id, &user.roles).await?;
     transaction.commit().await?;
     Ok(id)
+}
+
+/// Whether a text has the form of an e-mail address: the rest is for whoever sends mail to find out.
+pub(crate) fn is_email(text: &str) -> bool {
+    let complete = text.split_once('@').is_some_and(|(name, host)| !name.is_empty() && !host.is_empty());
+    complete && !text.contains(char::is_whitespace)
+}
+
+/// Replaces the global roles that a user holds itself. Those held already keep their id.
+pub(crate) async fn set_global_roles(
+    connection: &mut Connection,
+    user: &str,
+    wanted: &[Role],
+) -> Result<(), sqlx::Error> {
+    for role in Role::ALL {
+        if wanted.contains(&role) {
+            roles::assign(connection, role.id(), None, ("user", user)).await?;
+        } else {
+            roles::unassign(connection, role.id(), None, user).await?;
+        }
+    }
+    Ok(())
 }
 
 /// The id of the user with this e-mail address and password, if they may sign in.
@@ -90,9 +104,6 @@ pub(crate) async fn sign_in(
 /// Whether anybody can sign in.
 pub(crate) async fn any(store: &Store) -> Result<bool, sqlx::Error> {
     // A machine credential of an embedded server does not count as somebody who administers.
-    Ok(sqlx::query("SELECT 1 FROM global_roles WHERE role = $1 LIMIT 1")
-        .bind(Role::Admin.id())
-        .fetch_optional(store.pool())
-        .await?
-        .is_some())
+    let mut connection = store.pool().acquire().await?;
+    roles::has_admin(&mut connection).await
 }

@@ -7,11 +7,13 @@ use sqlx::any::AnyRow;
 use super::data_objects::{self, DataObject};
 use super::errors::{InvalidInputError, NotFoundError, PermissionDeniedError};
 use super::identities::{Group, Tag, User, group, tags, texts, user};
-use super::paging::{Item, PagedResults, Sort, Window};
+use super::paging::{Item, PagedResult, PagedResults, Sort, Window};
+use super::role_assignments::{self, RoleAssignmentFilterInput, RoleAssignmentOrderInput, Scope};
 use super::scalars::Time;
 use super::sources::{DataSource, data_source};
 use super::{Cloud, cloud, internal, permit};
 use crate::auth::Permission;
+use crate::auth::roles::{Resource, ResourceKind};
 use crate::store::Store;
 use crate::store::sql::Sql;
 
@@ -128,7 +130,7 @@ impl AccessProviderLock {
         Self::ALL.iter().find(|(lock, _)| *lock == self).map_or("WhoLock", |(_, word)| word)
     }
 
-    fn from_word(word: &str) -> Option<Self> {
+    pub(super) fn from_word(word: &str) -> Option<Self> {
         Self::ALL.iter().find(|(_, known)| *known == word).map(|(lock, _)| *lock)
     }
 }
@@ -323,6 +325,19 @@ impl AccessProvider {
     /// The tags.
     async fn tags(&self, context: &Context<'_>) -> async_graphql::Result<Vec<Tag>> {
         tags(&cloud(context)?.store, &self.id).await.map_err(internal)
+    }
+
+    /// Who owns the access control; the owners of its data sources if it has no owner of its own.
+    async fn role_assignments(
+        &self,
+        context: &Context<'_>,
+        after: Option<String>,
+        limit: Option<i32>,
+        filter: Option<RoleAssignmentFilterInput>,
+        order: Option<Vec<RoleAssignmentOrderInput>>,
+    ) -> async_graphql::Result<PagedResult> {
+        let scope = Scope::On(Resource::new(ResourceKind::AccessProvider, &self.id));
+        role_assignments::page(context, scope, (after, limit), filter, order).await
     }
 
     /// Who.
