@@ -4,10 +4,11 @@
 //! belong to the server and do not change.
 
 use serde::{Deserialize, Serialize};
+use sqlx::Row;
 
 use crate::ids::now;
 use crate::jobs::to_json;
-use crate::store::Store;
+use crate::store::{Connection, Store};
 
 /// The id of the default category.
 pub(crate) const DEFAULT: &str = "default";
@@ -76,6 +77,29 @@ impl Default for WhoItems {
     fn default() -> Self {
         Self { user: true, group: true, inheritance: true, own_category: true, categories: Vec::new() }
     }
+}
+
+/// A category.
+pub(crate) struct Category {
+    pub(crate) name: String,
+    pub(crate) is_system: bool,
+    pub(crate) is_default: bool,
+    pub(crate) settings: Settings,
+}
+
+/// The category with this id.
+pub(crate) async fn find(connection: &mut Connection, id: &str) -> Result<Option<Category>, sqlx::Error> {
+    let row = sqlx::query("SELECT name, is_system, is_default, settings FROM grant_categories WHERE id = $1")
+        .bind(id)
+        .fetch_optional(connection)
+        .await?;
+    let Some(row) = row else { return Ok(None) };
+    Ok(Some(Category {
+        name: row.try_get(0)?,
+        is_system: row.try_get::<i64, _>(1)? == 1,
+        is_default: row.try_get::<i64, _>(2)? == 1,
+        settings: serde_json::from_str(row.try_get(3)?).unwrap_or_default(),
+    }))
 }
 
 /// Makes sure that the categories exist that always do.

@@ -5,7 +5,16 @@
 //! the others answer them as GraphQL errors. Every resolver of a root field asks [`allow`] or [`permit`].
 
 mod access;
+mod access_category;
+mod access_change;
+mod access_enums;
+mod access_filter;
 mod access_input;
+mod access_lists;
+mod access_members;
+mod access_objects;
+mod access_parts;
+mod access_rules;
 mod access_write;
 mod announced;
 mod data_objects;
@@ -89,7 +98,8 @@ pub(crate) struct Mutation(
 
 /// Builds the schema.
 pub(crate) fn schema(cloud: Cloud) -> Schema {
-    builder().data(loaders::loading(cloud.store.clone())).data(cloud).finish()
+    let access_parts = access::collector(&cloud.store);
+    builder().data(loaders::loading(cloud.store.clone())).data(access_parts).data(cloud).finish()
 }
 
 fn builder() -> SchemaBuilder<Query, Mutation, EmptySubscription> {

@@ -35,6 +35,7 @@
 mod auth;
 #[doc(hidden)]
 pub mod bench;
+mod changes;
 mod error;
 mod export;
 mod files;
@@ -47,6 +48,7 @@ mod jobs;
 mod lock;
 mod metadata;
 mod records;
+mod rules;
 mod server;
 mod sources;
 mod status;

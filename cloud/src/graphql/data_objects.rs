@@ -25,6 +25,10 @@ use crate::store::sql::Sql;
 pub(super) const COLUMNS: &str = "o.id, o.name, o.full_name, o.type, o.data_type, o.deleted, o.description, \
     o.external_id, o.data_source_id";
 
+/// The start of a statement that selects them.
+pub(super) const DATA_OBJECT: &str = "SELECT o.id, o.name, o.full_name, o.type, o.data_type, o.deleted, o.description, \
+    o.external_id, o.data_source_id FROM data_objects o WHERE ";
+
 /// A table, a column, a file, …
 #[derive(Clone, SimpleObject)]
 #[graphql(complex)]

@@ -5,7 +5,7 @@ use regex::Regex;
 use sqlx::Row;
 use sqlx::any::AnyRow;
 
-use super::access::AccessProviderLock;
+use super::access_enums::AccessProviderLock;
 use super::errors::{InvalidInputError, NotFoundError, PermissionDeniedError, Refused, answer};
 use super::identities::texts;
 use super::scalars::Time;
@@ -18,12 +18,13 @@ use crate::jobs::to_json;
 use crate::store::sql::Sql;
 use crate::store::{Connection, Store};
 
-const COLUMNS: &str = "o.id, o.name, o.description, o.icon, o.is_system, o.is_default, o.settings, o.created_at, \
+/// The columns of a category, `o` in the statement.
+pub(super) const COLUMNS: &str = "o.id, o.name, o.description, o.icon, o.is_system, o.is_default, o.settings, o.created_at, \
     o.modified_at";
 
 /// A kind of grants.
 #[derive(Clone, SimpleObject)]
-pub(super) struct GrantCategory {
+pub(crate) struct GrantCategory {
     id: ID,
     created_at: Time,
     modified_at: Time,
@@ -158,8 +159,9 @@ struct GrantCategoryAllowedWhatItemsInput {
 }
 
 impl GrantCategory {
-    fn read(row: &AnyRow) -> Result<Self, sqlx::Error> {
-        let settings: Settings = serde_json::from_str(row.try_get(6)?).unwrap_or_default();
+    /// Reads a row whose columns start at `first`.
+    pub(super) fn read(row: &AnyRow, first: usize) -> Result<Self, sqlx::Error> {
+        let settings: Settings = serde_json::from_str(row.try_get(first + 6)?).unwrap_or_default();
         let who = settings.who;
         let default_type_per_data_source = settings
             .default_types
@@ -167,14 +169,14 @@ impl GrantCategory {
             .map(|(source, kind)| GrantCategoryTypeForDataSource { data_source: source.into(), kind })
             .collect();
         Ok(Self {
-            id: row.try_get::<String, _>(0)?.into(),
-            name: row.try_get(1)?,
-            description: row.try_get(2)?,
-            icon: row.try_get(3)?,
-            is_system: row.try_get::<i64, _>(4)? == 1,
-            is_default: row.try_get::<i64, _>(5)? == 1,
-            created_at: Time(row.try_get(7)?),
-            modified_at: Time(row.try_get(8)?),
+            id: row.try_get::<String, _>(first)?.into(),
+            name: row.try_get(first + 1)?,
+            description: row.try_get(first + 2)?,
+            icon: row.try_get(first + 3)?,
+            is_system: row.try_get::<i64, _>(first + 4)? == 1,
+            is_default: row.try_get::<i64, _>(first + 5)? == 1,
+            created_at: Time(row.try_get(first + 7)?),
+            modified_at: Time(row.try_get(first + 8)?),
             can_create: settings.can_create,
             can_request_access: settings.can_request_access,
             description_mandatory: settings.description_mandatory,
@@ -206,7 +208,7 @@ impl GrantCategory {
 pub(super) async fn grant_category(store: &Store, id: &str) -> Result<Option<GrantCategory>, sqlx::Error> {
     let mut sql = Sql::new("SELECT ");
     sql.push(COLUMNS).push(" FROM grant_categories o WHERE o.id = ").bind(id)?;
-    sql.rows(store.pool()).await?.first().map(GrantCategory::read).transpose()
+    sql.rows(store.pool()).await?.first().map(|row| GrantCategory::read(row, 0)).transpose()
 }
 
 async fn require(store: &Store, id: &str) -> Result<GrantCategory, Refused> {
@@ -238,7 +240,7 @@ impl GrantCategoryQuery {
         let mut sql = Sql::new("SELECT ");
         sql.push(COLUMNS).push(" FROM grant_categories o ORDER BY o.is_default DESC, o.name, o.id");
         let rows = sql.rows(cloud(context)?.store.pool()).await.map_err(internal)?;
-        rows.iter().map(|row| GrantCategory::read(row).map_err(internal)).collect()
+        rows.iter().map(|row| GrantCategory::read(row, 0).map_err(internal)).collect()
     }
 }
 

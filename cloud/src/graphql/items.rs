@@ -2,7 +2,7 @@
 
 use async_graphql::Union;
 
-use super::access::{AccessProvider, AccessWhatItem, AccessWhoItem};
+use super::access::{AccessProvider, AccessWhatAccessProviderItem, AccessWhatItem, AccessWhoItem};
 use super::announced::{
     AccessProviderFilterDetail, AccessProviderInsightsResult, AccessProviderMaskDetail, AccessProviderMatch,
     AccessRequest, AccessRequestNotification, AccessRequestWhatItem, AuditDiffLog, Comment,
@@ -34,6 +34,7 @@ pub(crate) enum Item {
     AccessRequest(AccessRequest),
     AccessRequestNotification(AccessRequestNotification),
     AccessRequestWhatItem(AccessRequestWhatItem),
+    AccessWhatAccessProviderItem(AccessWhatAccessProviderItem),
     AccessWhatItem(AccessWhatItem),
     AccessWhoItem(AccessWhoItem),
     Account(Account),

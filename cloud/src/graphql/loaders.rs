@@ -8,6 +8,7 @@ use async_graphql::{Context, Error};
 use sqlx::any::AnyRow;
 
 use super::data_objects::{self, DataObject};
+use super::grant_categories::{self, GrantCategory};
 use super::identities::{self, Account, Group, User};
 use super::identity_stores::{self, IdentityStore};
 use super::internal;
@@ -72,6 +73,8 @@ keys! {
     DataObjectId,
     /// The parent of the data object with this id.
     ParentOf,
+    /// The grant category with this id.
+    GrantCategoryId,
     /// The tags of the thing with this id.
     TagsOf
 }
@@ -168,4 +171,8 @@ loader!(
         data_objects::COLUMNS
     ),
     ""
+);
+loader!(
+    GrantCategoryId => GrantCategory, one, GrantCategory::read,
+    format!("SELECT o.id, {} FROM grant_categories o WHERE o.id IN ", grant_categories::COLUMNS), ""
 );
