@@ -11,8 +11,8 @@
 //! ```
 //!
 //! Several rows for one data source are normal: a reader takes what is new and asks each data source once.
-//! With several writers, an id may become visible a little later than a greater one; a reader therefore looks
-//! back by [`OVERLAP`] and leaves out what it knows.
+//! With several writers, an id may become visible a little later than a greater one, as transactions take a while
+//! to commit; a reader therefore looks back by some minutes and leaves out what it knows.
 
 use std::time::Duration;
 
@@ -20,9 +20,6 @@ use sqlx::Row as _;
 
 use crate::ids::{new_id, now};
 use crate::store::Connection;
-
-/// How much later than its time a change may become visible: transactions take a while to commit.
-pub(crate) const OVERLAP: Duration = Duration::from_mins(5);
 
 /// How long changes are kept.
 const KEPT: Duration = Duration::from_hours(24);

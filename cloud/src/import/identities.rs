@@ -8,7 +8,8 @@ use sqlx::{Acquire, Connection as _};
 
 use super::merge::{Members, Merge};
 use super::staging::{ContentHash, Rows, Set, Tags, drop_table};
-use super::{WorkError, require_identity_store, uploaded};
+use super::{WorkError, require_identity_store, resolve, uploaded};
+use crate::changes;
 use crate::files::Files;
 use crate::ids::{new_id, now};
 use crate::jobs::outcome::Outcome;
@@ -54,6 +55,7 @@ pub(crate) async fn run(store: &Store, files: &Files, settings: &Settings<'_>) -
         tags: GROUP_TAGS,
         columns: &["name", "display_name", "description"],
         keeps_deleted: true,
+        dates_deletion: false,
         members: members(GROUP_MEMBERS, "group"),
     };
     let groups = groups_merge.run(&mut transaction, settings.delete_untouched).await?;
@@ -66,6 +68,7 @@ pub(crate) async fn run(store: &Store, files: &Files, settings: &Settings<'_>) -
         tags: ACCOUNT_TAGS,
         columns: &["name", "user_name", "email", "is_machine", "user_id"],
         keeps_deleted: false,
+        dates_deletion: false,
         members: members(ACCOUNT_MEMBERS, "account"),
     };
     let users = accounts_merge.run(&mut transaction, settings.delete_untouched).await?;
@@ -75,6 +78,11 @@ pub(crate) async fn run(store: &Store, files: &Files, settings: &Settings<'_>) -
             .dangling(&mut transaction, stage, "group_external_id", "groups")
             .await?
             .warn(&mut warnings, "groups named as memberships are unknown");
+    }
+    if !users.is_nothing() || !groups.is_nothing() {
+        resolve::accounts_and_groups(&mut transaction, settings.identity_store).await?;
+        // A group of any store may be written as its members, and users have the tags that rules ask for.
+        changes::mark_all(&mut transaction).await?;
     }
     transaction.commit().await?;
     for table in [GROUPS, GROUP_TAGS, GROUP_MEMBERS, ACCOUNTS, ACCOUNT_TAGS, ACCOUNT_MEMBERS] {

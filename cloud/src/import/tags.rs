@@ -7,6 +7,7 @@ use sqlx::{Acquire, Connection as _};
 
 use super::staging::{Set, drop_table};
 use super::{Examples, WorkError, require_data_source, require_identity_store, uploaded};
+use crate::changes;
 use crate::files::Files;
 use crate::jobs::outcome::{Counts, Outcome};
 use crate::records::{CatalogueTag, array};
@@ -72,6 +73,9 @@ pub(crate) async fn run(
 
     let mut transaction = connection.begin_with(store.dialect().begin_write()).await?;
     let (tags, warnings) = merge(&mut transaction, place).await?;
+    if !tags.is_nothing() {
+        changes::mark_all(&mut transaction).await?;
+    }
     transaction.commit().await?;
     for table in [STAGE, FOUND, SCOPE] {
         drop_table(&mut connection, table).await?;

@@ -52,6 +52,9 @@ impl Worker {
                 if let Err(error) = self.files.sweep(&self.store).await {
                     tracing::warn!(%error, "old exports could not be removed");
                 }
+                if let Err(error) = export::sweep(&self.store).await {
+                    tracing::warn!(error = error.chain(), "access controls could not be looked through");
+                }
             }
         }
     }
@@ -93,7 +96,16 @@ impl Worker {
     }
 }
 
+/// Does the work, and looks through the access controls that it may have put out of step.
 async fn perform(store: &Store, files: &Files, work: &Work) -> Result<Outcome, WorkError> {
+    let outcome = carry_out(store, files, work).await?;
+    if !matches!(work, Work::Export { .. } | Work::Usage { .. }) {
+        export::refresh_stale(store).await?;
+    }
+    Ok(outcome)
+}
+
+async fn carry_out(store: &Store, files: &Files, work: &Work) -> Result<Outcome, WorkError> {
     match work {
         Work::DataSource { data_source, file, delete_untouched, tag_sources } => {
             import::data_objects::run(store, files, data_source, file, *delete_untouched, tag_sources).await
