@@ -87,6 +87,7 @@ struct WhatAbacRule {
 
 /// A locked part.
 #[derive(Clone, SimpleObject)]
+#[graphql(name = "AccessProviderLockData")]
 pub(super) struct LockData {
     pub(super) lock_key: AccessProviderLock,
     pub(super) details: LockDetails,
@@ -94,6 +95,7 @@ pub(super) struct LockData {
 
 /// Why a part is locked.
 #[derive(Clone, SimpleObject)]
+#[graphql(name = "AccessProviderLockDetails")]
 pub(super) struct LockDetails {
     pub(super) reason: Option<String>,
 }
