@@ -30,7 +30,7 @@ pub use access::{
     ReportFormat, SchemaArgs, ShowArgs, ValidateArgs,
 };
 pub use run::{
-    BackupArgs, ConnectionArgs, LockArgs, RunArgs, SandboxArgs, StepArgs, SyncArgs, TagArgs, TargetArgs,
+    BackupArgs, ConnectionArgs, LockArgs, RunArgs, SandboxArgs, ScheduleArgs, StepArgs, SyncArgs, TagArgs, TargetArgs,
     TargetKeys, UnsupportedArgs,
 };
 
@@ -99,7 +99,7 @@ pub struct GlobalArgs {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Synchronise all targets once
+    /// Synchronise all targets, once or at scheduled times
     Run(Box<RunArgs>),
     /// Access as code: make targets match access files
     #[command(subcommand, arg_required_else_help = true)]

@@ -15,6 +15,7 @@
 //! [`resolve`] is pure; [`find`] looks for the file.
 
 mod access;
+mod continuous;
 mod document;
 mod error;
 mod file;
@@ -37,6 +38,7 @@ mod tests;
 pub(crate) use keys::flags as flag_keys;
 
 pub use access::{AccessSettings, BackupSettings, MaxRemovals};
+pub use continuous::ContinuousSettings;
 pub use error::{ConfigError, ConfigErrors, ConfigWarning, Origin, Problem};
 pub use file::{ConfigFile, find};
 pub use locks::{LockDecision, LockRules, LockSettings, PartLock, PatternError};

@@ -35,14 +35,15 @@ pub(super) const GLOBAL: &[&str] = &[
     "max-removals",
     "file-backup-location",
     "maximum-backups-per-target",
-];
-
-/// Options of Raito's own CLI that this version refuses, wherever they stand.
-pub(super) const UNSUPPORTED: &[&str] = &[
     "cron",
     "frequency",
     "sync-at-startup",
     "disable-websocket",
+    "cli-container-liveness-file",
+];
+
+/// Options of Raito's own CLI that this version refuses, wherever they stand.
+pub(super) const UNSUPPORTED: &[&str] = &[
     "disable-log-forwarding",
     "disable-log-forwarding-data-source-sync",
     "disable-log-forwarding-data-access-sync",
@@ -50,7 +51,6 @@ pub(super) const UNSUPPORTED: &[&str] = &[
     "disable-log-forwarding-data-usage-sync",
     "disable-log-forwarding-resource-provider-sync",
     "disable-log-forwarding-tag-sync",
-    "cli-container-liveness-file",
 ];
 
 /// Likewise, but in the file only: these have neither flag nor environment variable.
@@ -77,6 +77,11 @@ pub(super) const NOT_IN_TARGET: &[&str] = &[
     "embedded",
     "embedded-data-dir",
     "connector-path",
+    "cron",
+    "frequency",
+    "sync-at-startup",
+    "disable-websocket",
+    "cli-container-liveness-file",
 ];
 
 /// Keys of a target that are for the client alone.

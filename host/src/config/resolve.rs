@@ -11,7 +11,7 @@ use super::parameters::Parameters;
 use super::settings::{LogSettings, Settings, SkipSettings, Target, TargetSettings};
 use super::source::{Layers, Source};
 use super::target::{self, Defaults};
-use super::{ConfigFile, Environment, Overrides, access, keys, sandbox, values};
+use super::{ConfigFile, Environment, Overrides, access, continuous, keys, sandbox, values};
 use crate::secret::Secret;
 
 const DEFAULT_FILE_SIZE: u64 = 512 << 20;
@@ -75,6 +75,8 @@ pub fn resolve(inputs: &Inputs<'_>) -> Result<Settings, ConfigErrors> {
         output: layers.truth("log-output").unwrap_or(false),
         debug: layers.truth("debug").unwrap_or(false),
     };
+    let liveness_file = path(&mut layers, "cli-container-liveness-file", inputs.working_dir, &base);
+    let continuous = continuous::read(&mut layers, liveness_file, &mut warnings);
     let connector_name = layers.text("connector-name");
     let targets = match &connector_name {
         Some(name) => vec![single(inputs, &mut layers, &defaults, name, &mut warnings)],
@@ -93,6 +95,7 @@ pub fn resolve(inputs: &Inputs<'_>) -> Result<Settings, ConfigErrors> {
         access_file: defaults.access.file.clone(),
         only_targets,
         log,
+        continuous,
         targets,
         single_target: connector_name.is_some(),
         warnings,

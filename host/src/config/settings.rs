@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use url::Url;
 
 use super::access::{AccessSettings, BackupSettings};
+use super::continuous::ContinuousSettings;
 use super::error::{ConfigErrors, ConfigWarning};
 use super::locks::LockSettings;
 use super::parameters::Parameters;
@@ -37,6 +38,8 @@ pub struct Settings {
     pub only_targets: Vec<String>,
     /// Where log lines go.
     pub log: LogSettings,
+    /// When runs begin, if there is to be more than one.
+    pub continuous: ContinuousSettings,
     /// All targets in the order of the file, or the single one of single-target mode.
     pub targets: Vec<Target>,
     /// Whether the one target came from flags, environment or top level rather than from `targets`.
