@@ -35,6 +35,7 @@
 mod auth;
 #[doc(hidden)]
 pub mod bench;
+mod changes;
 mod error;
 mod export;
 mod files;

@@ -120,5 +120,8 @@ fn migrator() -> Migrator {
     let step = |version: i64, description: &'static str, sql: &'static str| {
         Migration::new(version, description.into(), MigrationType::Simple, sql.into_sql_str(), false)
     };
-    Migrator::with_migrations(vec![step(1, "initial", include_str!("../migrations/0001_initial.sql"))])
+    Migrator::with_migrations(vec![
+        step(1, "initial", include_str!("../migrations/0001_initial.sql")),
+        step(4, "access", include_str!("../migrations/0004_access.sql")),
+    ])
 }
