@@ -30,7 +30,7 @@ pub use access::{
     ReportFormat, SchemaArgs, ShowArgs, ValidateArgs,
 };
 pub use run::{
-    BackupArgs, ConnectionArgs, LockArgs, RunArgs, SandboxArgs, StepArgs, SyncArgs, TagArgs, TargetArgs,
+    BackupArgs, ConnectionArgs, LockArgs, LogForwardingArgs, RunArgs, SandboxArgs, StepArgs, SyncArgs, TagArgs, TargetArgs,
     TargetKeys, UnsupportedArgs,
 };
 

@@ -234,6 +234,11 @@ impl CloudClient {
         &self.account
     }
 
+    /// Whether files are handed over as paths instead of being uploaded.
+    pub fn hands_over_paths(&self) -> bool {
+        self.shared.options.skip_file_upload
+    }
+
     /// A request without any header of ours.
     fn bare(&self, method: Method, url: Url) -> RequestBuilder {
         self.shared.plain.request(method, url)
