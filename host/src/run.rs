@@ -10,8 +10,8 @@
 //! ```
 //!
 //! The steps of a target, in the order of the protocol: data objects ([`data_source`]), users and groups
-//! ([`identity_store`]), access controls to the target and from it ([`access`]), statements ([`data_usage`]). The
-//! first step that fails ends its target; the other targets still run. Each step is told to Raito Cloud as a task
+//! ([`identity_store`]), access controls to the target and from it ([`access`]), statements ([`data_usage`]), tags of a
+//! catalogue ([`tags`]), resources of Raito Cloud ([`resource_provider`]). The first step that fails ends its target; the other targets still run. Each step is told to Raito Cloud as a task
 //! of the target's job ([`task`]).
 
 use std::path::PathBuf;
@@ -28,10 +28,14 @@ mod access;
 mod cloud;
 mod data_source;
 mod data_usage;
+mod enrich;
 mod identity_store;
 mod metadata;
+mod resource_provider;
+mod tags;
 mod target;
 mod task;
+mod task_log;
 
 pub use cloud::Cloud;
 

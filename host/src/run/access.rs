@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use super::task::Task;
-use crate::cloud_client::{AccessFilter, JobType, PollInterval, Status, SubtaskResult, TaskResult};
+use crate::cloud_client::{AccessFilter, PollInterval, Status, SubtaskResult, TaskResult};
 use crate::contract::exports::access::ApplyOptions;
 use crate::failure::{Failure, FailureKind};
 use crate::records::desired::Header;
@@ -19,7 +19,7 @@ pub(super) async fn run(task: &Task<'_>, done: &mut Vec<StepSummary>) -> Result<
         Ok(capabilities) => capabilities,
         Err(failure) => return Err(failed(task, done, started, failure).await),
     };
-    let to_target = Task::new(task.target, JobType::DataAccess, Step::AccessToTarget);
+    let to_target = task.part(Step::AccessToTarget);
     let (mut earlier, mut not_applied) = (Vec::new(), None);
     if capabilities.apply {
         let applied = match to_the_target(&to_target).await {

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::cloud::{Cloud, TargetIds};
 use super::task::Task;
-use super::{access, check_version, data_source, data_usage, identity_store};
+use super::{access, check_version, data_source, data_usage, identity_store, resource_provider, tags};
 use crate::backup::Backup;
 use crate::cloud_client::{CloudClient, JobRef, JobType, Status};
 use crate::config::{Settings, Target, TargetSettings};
@@ -101,10 +101,10 @@ async fn all_steps(run: &TargetRun<'_>, done: &mut Vec<StepSummary>) -> Result<(
     let (skip, connector) = (run.loaded.settings.skip, &run.loaded.connector);
     let mut not_applied = None;
 
-    // A connector with identities alone is an identity store, and is not asked about the rest.
-    let only_identities =
-        connector.data_source().is_none() && connector.access().is_none() && connector.data_usage().is_none();
-    if !only_identities {
+    // A connector with identities alone is an identity store, and is not asked about the rest. One that has none of all
+    // this is a catalogue or manages resources.
+    let data = connector.data_source().is_some() || connector.access().is_some() || connector.data_usage().is_some();
+    if data {
         let task = Task::new(run, JobType::DataSource, Step::DataSource);
         if may_run(
             &task,
@@ -119,18 +119,13 @@ async fn all_steps(run: &TargetRun<'_>, done: &mut Vec<StepSummary>) -> Result<(
         }
     }
     let task = Task::new(run, JobType::IdentityStore, Step::IdentityStore);
-    if may_run(
-        &task,
-        skip.identity_store,
-        run.ids.identity_store.as_ref(),
-        connector.identity_store().is_some(),
-        done,
-    )
-    .await
+    let identities = connector.identity_store().is_some();
+    if (data || identities)
+        && may_run(&task, skip.identity_store, run.ids.identity_store.as_ref(), identities, done).await
     {
         task.run(done, Box::pin(identity_store::run(&task))).await?;
     }
-    if !only_identities {
+    if data {
         let task = Task::new(run, JobType::DataAccess, Step::AccessFromTarget);
         if may_run(&task, skip.data_access, run.ids.data_source.as_ref(), connector.access().is_some(), done)
             .await
@@ -148,6 +143,19 @@ async fn all_steps(run: &TargetRun<'_>, done: &mut Vec<StepSummary>) -> Result<(
         .await
         {
             task.run(done, Box::pin(data_usage::run(&task))).await?;
+        }
+    }
+    let id = run.ids.data_source.as_ref();
+    if connector.tags().is_some() {
+        let task = Task::new(run, JobType::Tag, Step::Tags);
+        if may_run(&task, skip.tag, id, true, done).await {
+            task.run(done, Box::pin(tags::run(&task))).await?;
+        }
+    }
+    if connector.resource_provider().is_some() {
+        let task = Task::new(run, JobType::ResourceProvider, Step::ResourceProvider);
+        if may_run(&task, skip.resource_provider, id, true, done).await {
+            task.run(done, Box::pin(resource_provider::run(&task))).await?;
         }
     }
     not_applied.map_or(Ok(()), Err)
@@ -168,12 +176,15 @@ async fn may_run(
         let loaded = &task.target.loaded;
         loaded.display.warning(&format!("{}: {warning}", loaded.settings.name));
         "the target has no id for it"
-    } else if !implemented {
-        "not offered by the connector"
     } else {
-        return true;
+        task.begin_log();
+        if implemented {
+            return true;
+        }
+        "not offered by the connector"
     };
     task.event(Status::Skipped, &[], &[]).await;
+    task.hand_in_log().await;
     done.push(StepSummary {
         step: task.step,
         status: StepStatus::Skipped(why.into()),
