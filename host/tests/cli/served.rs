@@ -39,10 +39,19 @@ impl Served {
 
     /// Starts one with more arguments, and waits until it listens.
     pub(crate) fn start_with(place: &Place, more: &[&str]) -> Self {
+        Served::start_on(place, more, None)
+    }
+
+    /// Starts one on a database elsewhere, if there is one.
+    pub(crate) fn start_on(place: &Place, more: &[&str], database: Option<&str>) -> Self {
         let arguments =
             ["cloud", "serve", "--data-dir", "served", "--domain", "acme", "--admin-email", USER];
         let arguments = [&arguments, more].concat();
-        let mut child = place.raito(&arguments).env("RAITO_CLOUD_ADMIN_PASSWORD", PASSWORD).start();
+        let mut raito = place.raito(&arguments).env("RAITO_CLOUD_ADMIN_PASSWORD", PASSWORD);
+        if let Some(database) = database {
+            raito = raito.env("RAITO_CLOUD_DATABASE", database);
+        }
+        let mut child = raito.start();
         let stderr = BufReader::new(child.stderr.take().unwrap());
         let mut served = Served { child, stderr, url: String::new() };
         while served.url.is_empty() {
