@@ -19,6 +19,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
 
+use raito_cloud::Database;
 use raito_cloud::bench::Bench;
 use raito_test_guests::{SyntheticObject, object};
 use sqlx::sqlite::{
@@ -118,7 +119,7 @@ fn write(path: &Path, count: u64, shuffled: bool, changed: u64) -> Result<(), Fa
 async fn import(folder: &Path, count: u64) -> Result<(), Failure> {
     let data = folder.join("import");
     std::fs::create_dir(&data)?;
-    let bench = Bench::open(&data).await?;
+    let bench = Bench::open(&data, &Database::Folder).await?;
     let tenth = count.div_ceil(10);
     for (what, file, expected) in [
         ("first import", "first.json", [count, 0, 0]),
@@ -141,7 +142,7 @@ async fn floor(folder: &Path, count: u64, shuffled: bool) -> Result<(), Failure>
     let data = folder.join("floor");
     std::fs::create_dir(&data)?;
     // The schema, with its indexes, is the real one.
-    Bench::open(&data).await?.close().await;
+    Bench::open(&data, &Database::Folder).await?.close().await;
     let mut connection: SqliteConnection = SqliteConnectOptions::new()
         .filename(data.join("raito.db"))
         .journal_mode(SqliteJournalMode::Wal)
