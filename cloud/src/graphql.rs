@@ -24,6 +24,7 @@ use async_graphql::{Context, EmptySubscription, MergedObject};
 use tokio::sync::Notify;
 
 use crate::auth::{self, Permission, Principal};
+use crate::jobs::sightings::Sightings;
 use crate::store::Store;
 use errors::{BaseError, PermissionDeniedError};
 
@@ -38,6 +39,8 @@ pub(crate) struct Cloud {
     pub(crate) store: Store,
     /// Rung when work was queued.
     pub(crate) bell: Arc<Notify>,
+    /// Which jobs were asked about.
+    pub(crate) sightings: Sightings,
     /// Where clients reach the server, with a slash at the end.
     pub(crate) base_url: String,
 }

@@ -530,7 +530,7 @@ async fn write_who(connection: &mut Connection, id: &str, item: &WhoItemInput) -
 /// Members of `member` would become members of `id`: `id` must not be among the members already.
 async fn refuse_circle(connection: &mut Connection, id: &str, member: &str) -> Result<(), Refusal> {
     let circle = sqlx::query(
-        "WITH RECURSIVE members (id) AS (SELECT $1 UNION SELECT w.item FROM access_provider_who w \
+        "WITH RECURSIVE members (id) AS (SELECT id FROM access_providers WHERE id = $1 UNION SELECT w.item FROM access_provider_who w \
          JOIN members m ON m.id = w.access_provider_id WHERE w.kind = 'accessProvider') \
          SELECT 1 FROM members WHERE id = $2",
     )

@@ -300,6 +300,7 @@ impl JobQuery {
         .await
         .map_err(internal)?;
         let Some(row) = row else { return Err(format!("there is no subtask `{subtask_id}`").into()) };
+        cloud.sightings.note(&job_id);
         let outcome: Option<String> = row.try_get(2).map_err(internal)?;
         Ok(Some(Subtask {
             job_id,

@@ -132,5 +132,7 @@ fn cursor(row: &AnyRow) -> Result<String, sqlx::Error> {
 }
 
 fn read_cursor(cursor: &str) -> Option<(String, String)> {
-    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(cursor).ok()?).ok()
+    let (key, id): (String, String) = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(cursor).ok()?).ok()?;
+    // No column has a NUL, and not every engine takes one.
+    (!key.contains('\0') && !id.contains('\0')).then_some((key, id))
 }
