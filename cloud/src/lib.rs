@@ -46,6 +46,7 @@ mod lock;
 mod metadata;
 mod records;
 mod retention;
+mod rules;
 mod server;
 mod sources;
 mod status;

@@ -5,7 +5,8 @@
 //! * Uploaded files that nobody has asked to import for [`UNUSED`], or that a crash has left after their import. Logs
 //!   of tasks stay.
 //!
-//! The same task gives up jobs that show no sign of life ([`crate::jobs::sweeper`]). Each server on a database does all
+//! The same task gives up jobs that show no sign of life ([`crate::jobs::sweeper`]), and looks for access controls with
+//! something that has expired ([`export::sweep`]). Each server on a database does all
 //! of it; doing it twice does no harm.
 
 use std::time::Duration;
@@ -13,6 +14,7 @@ use std::time::Duration;
 use sqlx::Row;
 use tokio::sync::watch;
 
+use crate::export;
 use crate::files::Files;
 use crate::ids::now;
 use crate::jobs::sightings::Sightings;
@@ -46,6 +48,9 @@ impl Retention {
         while !*self.stop.borrow() {
             if let Err(error) = self.clear().await {
                 tracing::warn!(%error, "what is no longer needed could not be cleared away");
+            }
+            if let Err(error) = export::sweep(&self.store).await {
+                tracing::warn!(error = error.chain(), "access controls could not be looked through");
             }
             tokio::select! {
                 _ = self.stop.changed() => {}

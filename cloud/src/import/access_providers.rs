@@ -1,11 +1,14 @@
 //! The import of access providers that were found in the target.
 //!
-//! They are matched by their external id within the data source. One that is managed here, under the same
+//! They are matched by their external id within the data source, and else by the name in the target with the
+//! action and type: a target that made one anew has another id for it. One that is managed here, under the same
 //! external id or under the name and type that a feedback reported, is left alone and not counted: it comes
-//! back to us from the target. Names in who-lists become users, groups and access providers where those are
-//! known, and are kept as names where they are not.
+//! back to us from the target. Only its parts that the data source locks are imported (see [`managed`]).
+//! Names in who-lists become users, groups and access providers where those are known, and are kept as names where
+//! they are not, to be looked up again later.
 
 mod apply;
+mod managed;
 
 use super::staging::{ContentHash, Rows, Set, Tags, analyze, create, discard};
 use super::{Examples, WorkError, require_data_source, uploaded};
@@ -72,11 +75,11 @@ async fn stage(
     create(
         connection,
         WHAT,
-        "external_id TEXT NOT NULL, position BIGINT NOT NULL, full_name TEXT NOT NULL, type TEXT NOT NULL, \
-         permissions TEXT NOT NULL, PRIMARY KEY (external_id, position)",
+        "external_id TEXT NOT NULL, position BIGINT NOT NULL, row_key TEXT NOT NULL, full_name TEXT NOT NULL, \
+         type TEXT NOT NULL, permissions TEXT NOT NULL, PRIMARY KEY (external_id, position)",
     )
     .await?;
-    let what_columns = ["external_id", "position", "full_name", "type", "permissions"];
+    let what_columns = ["external_id", "position", "row_key", "full_name", "type", "permissions"];
     let mut what = Bulk::new(dialect, WHAT, &what_columns, "ON CONFLICT DO NOTHING");
     create(
         connection,
@@ -131,6 +134,7 @@ async fn stage(
                 let object = item.data_object.unwrap_or_default();
                 what.value(id.as_str())?
                     .value(position)?
+                    .value(format!("{position:010}"))?
                     .value(object.full_name)?
                     .value(object.object_type)?
                     .value(to_json(&item.permissions))?;

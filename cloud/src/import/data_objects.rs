@@ -7,6 +7,7 @@
 use super::merge::Merge;
 use super::staging::{Batch, ContentHash, Draft, Rows, Tags, discard};
 use super::{WorkError, require_data_source, uploaded};
+use crate::changes;
 use crate::files::Files;
 use crate::jobs::lease::Lease;
 use crate::jobs::outcome::Outcome;
@@ -67,6 +68,7 @@ pub(crate) async fn run(
         tags: TAGS,
         columns: &COLUMNS.map(|(name, _)| name),
         keeps_deleted: true,
+        dates_deletion: true,
         members: None,
     };
     let objects = merge.run(&mut transaction, delete_untouched).await?;
@@ -74,6 +76,10 @@ pub(crate) async fn run(
         .dangling(&mut transaction, STAGE, "parent_external_id", "data_objects")
         .await?
         .warn(&mut warnings, "parents named by data objects are unknown");
+    if !objects.is_nothing() {
+        // Words reach other objects now, and rules find other ones.
+        changes::mark(&mut transaction, &[data_source.to_owned()]).await?;
+    }
     lease.complete(transaction, &Outcome::DataSource { objects, warnings }).await?;
     discard(&mut connection, &[STAGE, TAGS]).await;
     Ok(())

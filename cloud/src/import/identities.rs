@@ -6,7 +6,8 @@
 
 use super::merge::{Members, Merge};
 use super::staging::{ContentHash, Rows, Set, Tags, discard};
-use super::{WorkError, require_identity_store, uploaded};
+use super::{WorkError, require_identity_store, resolve, uploaded};
+use crate::changes;
 use crate::files::Files;
 use crate::ids::{new_id, now};
 use crate::jobs::lease::Lease;
@@ -58,6 +59,7 @@ pub(crate) async fn run(
         tags: GROUP_TAGS,
         columns: &["name", "display_name", "description"],
         keeps_deleted: true,
+        dates_deletion: false,
         members: members(GROUP_MEMBERS, "group"),
     };
     let groups = groups_merge.run(&mut transaction, settings.delete_untouched).await?;
@@ -70,6 +72,7 @@ pub(crate) async fn run(
         tags: ACCOUNT_TAGS,
         columns: &["name", "user_name", "email", "is_machine", "user_id"],
         keeps_deleted: false,
+        dates_deletion: false,
         members: members(ACCOUNT_MEMBERS, "account"),
     };
     let users = accounts_merge.run(&mut transaction, settings.delete_untouched).await?;
@@ -79,6 +82,11 @@ pub(crate) async fn run(
             .dangling(&mut transaction, stage, "group_external_id", "groups")
             .await?
             .warn(&mut warnings, "groups named as memberships are unknown");
+    }
+    if !users.is_nothing() || !groups.is_nothing() {
+        resolve::accounts_and_groups(&mut transaction, settings.identity_store).await?;
+        // A group of any store may be written as its members, and users have the tags that rules ask for.
+        changes::mark_all(&mut transaction).await?;
     }
     lease.complete(transaction, &Outcome::Identity { users, groups, warnings }).await?;
     let tables = [GROUPS, GROUP_TAGS, GROUP_MEMBERS, ACCOUNTS, ACCOUNT_TAGS, ACCOUNT_MEMBERS];

@@ -5,6 +5,7 @@
 
 use super::staging::{Set, discard};
 use super::{Examples, WorkError, require_data_source, require_identity_store, uploaded};
+use crate::changes;
 use crate::files::Files;
 use crate::jobs::lease::Lease;
 use crate::jobs::outcome::{Counts, Outcome};
@@ -72,6 +73,9 @@ pub(crate) async fn run(
 
     let mut transaction = lease.begin_merge(&mut connection).await?;
     let (tags, warnings) = merge(&mut transaction, place).await?;
+    if !tags.is_nothing() {
+        changes::mark_all(&mut transaction).await?;
+    }
     lease.complete(transaction, &Outcome::Tags { tags, warnings }).await?;
     discard(&mut connection, &[STAGE, FOUND, SCOPE]).await;
     Ok(())

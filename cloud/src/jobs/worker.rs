@@ -97,6 +97,12 @@ impl Worker {
                 for file in lease.work().files() {
                     self.files.remove(file).await;
                 }
+                // What the import has marked is looked through again before an export, should this fail.
+                if !matches!(lease.work(), Work::Export { .. } | Work::Usage { .. })
+                    && let Err(error) = export::refresh_stale(&self.store).await
+                {
+                    tracing::warn!(error = error.chain(), "access controls could not be looked through");
+                }
             }
             Ok(false) => {}
             Err(WorkError::Lost) => {
