@@ -37,6 +37,7 @@ mod changes;
 mod error;
 mod export;
 mod files;
+mod grant_categories;
 mod graphql;
 mod http;
 mod ids;
@@ -55,6 +56,8 @@ mod store;
 pub use auth::Role;
 pub use auth::users::NewUser;
 pub use error::CloudError;
+#[doc(hidden)]
+pub use graphql::sdl;
 pub use server::{Credentials, DEFAULT_JOB_TIMEOUT, DEFAULT_LEASE, FirstAdmin, Server, ServerConfig};
 pub use sources::DataSourceIds;
 pub use status::{DataSourceStatus, LastSync, Status, status};

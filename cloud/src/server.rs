@@ -20,7 +20,7 @@ use crate::lock::{self, DataLock};
 use crate::retention::Retention;
 use crate::sources::{self, DataSourceIds};
 use crate::store::{Database, Store};
-use crate::{CloudError, graphql};
+use crate::{CloudError, grant_categories, graphql};
 
 /// How a server is set up.
 #[derive(Debug, Clone)]
@@ -173,6 +173,7 @@ impl Server {
             return Err(CloudError::OtherDomain { found, wanted: domain });
         }
         let client_id = store.setting_or("client_id", &new_id()).await?;
+        grant_categories::ensure(&store).await?;
         if lock.is_some() {
             queue::release_all(&store).await?;
         }

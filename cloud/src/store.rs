@@ -171,6 +171,7 @@ fn migrator(dialect: Dialect) -> Migrator {
     Migrator::with_migrations(vec![
         step(1, "initial", include_str!("../migrations/0001_initial.sql")),
         step(2, "queue", include_str!("../migrations/0002_queue.sql")),
+        step(3, "people", include_str!("../migrations/0003_people.sql")),
         step(4, "access", include_str!("../migrations/0004_access.sql")),
     ])
 }

@@ -2,7 +2,7 @@
 
 use sqlx::Row;
 
-use super::{Role, password};
+use super::{Role, password, roles, tokens};
 use crate::CloudError;
 use crate::ids::{new_id, now};
 use crate::store::{Connection, Store};
@@ -56,8 +56,7 @@ pub(crate) async fn put_first(store: &Store, user: NewUser) -> Result<Option<Str
 
 fn checked_email(user: &NewUser) -> Result<String, CloudError> {
     let email = user.email.trim().to_owned();
-    let complete = email.split_once('@').is_some_and(|(name, host)| !name.is_empty() && !host.is_empty());
-    if !complete || email.contains(|character: char| character.is_whitespace() || character.is_control()) {
+    if !is_email(&email) {
         let email = email.escape_debug();
         return Err(CloudError::Invalid { reason: format!("`{email}` is not an e-mail address") });
     }
@@ -87,16 +86,31 @@ async fn write(
     .await?
     .try_get(0)?;
     // Whoever knew the old password is signed out.
-    sqlx::query("DELETE FROM tokens WHERE user_id = $1").bind(&id).execute(&mut *connection).await?;
-    sqlx::query("DELETE FROM global_roles WHERE user_id = $1").bind(&id).execute(&mut *connection).await?;
-    for role in &user.roles {
-        sqlx::query("INSERT INTO global_roles (user_id, role) VALUES ($1, $2) ON CONFLICT DO NOTHING")
-            .bind(&id)
-            .bind(role.id())
-            .execute(&mut *connection)
-            .await?;
-    }
+    tokens::revoke_all(&mut *connection, &id).await?;
+    set_global_roles(&mut *connection, &id, &user.roles).await?;
     Ok(id)
+}
+
+/// Whether a text has the form of an e-mail address: the rest is for whoever sends mail to find out.
+pub(crate) fn is_email(text: &str) -> bool {
+    let complete = text.split_once('@').is_some_and(|(name, host)| !name.is_empty() && !host.is_empty());
+    complete && !text.contains(char::is_whitespace)
+}
+
+/// Replaces the global roles that a user holds itself. Those held already keep their id.
+pub(crate) async fn set_global_roles(
+    connection: &mut Connection,
+    user: &str,
+    wanted: &[Role],
+) -> Result<(), sqlx::Error> {
+    for role in Role::ALL {
+        if wanted.contains(&role) {
+            roles::assign(connection, role.id(), None, ("user", user)).await?;
+        } else {
+            roles::unassign(connection, role.id(), None, user).await?;
+        }
+    }
+    Ok(())
 }
 
 /// The id of the user with this e-mail address and password, if they may sign in.
@@ -119,9 +133,5 @@ pub(crate) async fn sign_in(
 /// Whether anybody can sign in.
 pub(crate) async fn any(connection: &mut Connection) -> Result<bool, sqlx::Error> {
     // A machine credential of an embedded server does not count as somebody who administers.
-    Ok(sqlx::query("SELECT 1 FROM global_roles WHERE role = $1 LIMIT 1")
-        .bind(Role::Admin.id())
-        .fetch_optional(connection)
-        .await?
-        .is_some())
+    roles::has_admin(connection).await
 }
