@@ -69,6 +69,8 @@ pub(crate) enum Permission {
     ManageDataSources,
     /// Adding, changing and deleting identity stores.
     ManageIdentityStores,
+    /// Asking command lines to synchronise now.
+    TriggerSync,
 }
 
 impl Permission {
@@ -82,6 +84,7 @@ impl Permission {
             Self::CreateAccessControls => matches!(role, AccessManager | AccessCreator),
             Self::ManageAccessControls => matches!(role, AccessManager),
             Self::ManageDataSources | Self::ManageIdentityStores => matches!(role, Admin),
+            Self::TriggerSync => matches!(role, Admin | Integrator),
         }
     }
 
@@ -102,6 +105,7 @@ impl Permission {
             Self::ManageAccessControls => "change access controls",
             Self::ManageDataSources => "manage data sources",
             Self::ManageIdentityStores => "manage identity stores",
+            Self::TriggerSync => "ask for a synchronisation",
         }
     }
 }

@@ -5,22 +5,19 @@
 //!
 //! ```text
 //! access_changes
-//!   id              TEXT    grows with time (see src/ids.rs); a reader remembers the greatest it has seen
+//!   id              TEXT    grows with time (see src/ids.rs)
 //!   data_source_id  TEXT    a data source whose targets should fetch their access controls
 //!   at              BIGINT  epoch milliseconds
 //! ```
 //!
-//! Several rows for one data source are normal: a reader takes what is new and asks each data source once.
-//! With several writers, an id may become visible a little later than a greater one; a reader therefore looks
-//! back by [`OVERLAP`] and leaves out what it knows.
+//! Several rows for one data source are normal. The one reader is [`crate::triggers`]: it removes exactly those rows
+//! that it has told a command line of, because a transaction that takes long makes its rows visible after others with
+//! greater ids.
 
 use std::time::Duration;
 
 use crate::ids::{new_id, now};
 use crate::store::Connection;
-
-/// How much later than its time a change may become visible: transactions take a while to commit.
-pub(crate) const OVERLAP: Duration = Duration::from_mins(5);
 
 /// How long changes are kept.
 const KEPT: Duration = Duration::from_hours(24);
@@ -38,7 +35,7 @@ pub(crate) async fn announce(connection: &mut Connection, data_sources: &[String
     Ok(())
 }
 
-/// Removes what every reader has seen long ago.
+/// Removes what nobody listens for: a run that is not triggered comes sooner.
 pub(crate) async fn forget(connection: &mut Connection) -> Result<(), sqlx::Error> {
     let kept = i64::try_from(KEPT.as_millis()).unwrap_or(i64::MAX);
     sqlx::query("DELETE FROM access_changes WHERE at < $1")

@@ -30,6 +30,7 @@ use crate::import::WorkError;
 use crate::jobs::outcome::Outcome;
 use crate::metadata::Metadata;
 use crate::store::Store;
+use crate::triggers;
 use page::Source;
 use what::Unpacked;
 
@@ -40,6 +41,8 @@ pub(crate) async fn run(
     data_source: &str,
     out_of_sync: bool,
 ) -> Result<Outcome, WorkError> {
+    // Before anything is read: what changes from here on is told again.
+    triggers::taken(store, data_source).await?;
     let row = sqlx::query("SELECT metadata FROM data_sources WHERE id = $1")
         .bind(data_source)
         .fetch_optional(store.pool())

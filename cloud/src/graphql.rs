@@ -16,6 +16,7 @@ mod jobs;
 mod paging;
 mod scalars;
 mod sources;
+mod triggers;
 mod usage;
 
 use std::sync::Arc;
@@ -25,6 +26,7 @@ use tokio::sync::Notify;
 
 use crate::auth::{self, Permission, Principal};
 use crate::store::Store;
+use crate::triggers::Triggers;
 use errors::{BaseError, PermissionDeniedError};
 
 /// The schema of this server.
@@ -40,6 +42,7 @@ pub(crate) struct Cloud {
     pub(crate) bell: Arc<Notify>,
     /// Where clients reach the server, with a slash at the end.
     pub(crate) base_url: String,
+    pub(crate) triggers: Arc<Triggers>,
 }
 
 /// Everything that can be asked.
@@ -51,6 +54,7 @@ pub(crate) struct Query(
     imports::ExportQuery,
     jobs::JobQuery,
     sources::SourceQuery,
+    triggers::TriggerQuery,
     usage::UsageQuery,
 );
 
@@ -61,6 +65,7 @@ pub(crate) struct Mutation(
     imports::ImportMutation,
     jobs::JobMutation,
     sources::SourceMutation,
+    triggers::TriggerMutation,
 );
 
 /// Builds the schema.

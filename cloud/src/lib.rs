@@ -51,6 +51,7 @@ mod server;
 mod sources;
 mod status;
 mod store;
+mod triggers;
 
 pub use auth::Role;
 pub use auth::users::NewUser;

@@ -17,6 +17,7 @@ use crate::jobs::{queue, worker::Worker};
 use crate::lock::DataLock;
 use crate::sources::{self, DataSourceIds};
 use crate::store::Store;
+use crate::triggers::Triggers;
 use crate::{CloudError, graphql};
 
 /// How a server is set up.
@@ -82,6 +83,7 @@ pub struct Server {
     stop: watch::Sender<bool>,
     http: JoinHandle<()>,
     worker: JoinHandle<()>,
+    triggers: JoinHandle<()>,
     /// Held until everything else has ended.
     _lock: DataLock,
 }
@@ -143,10 +145,12 @@ impl Server {
         }
         let bell = Arc::new(Notify::new());
         let (stop, stopped) = watch::channel(false);
+        let triggers = Arc::new(Triggers::new(store.clone(), domain.clone(), stopped.clone()));
         let schema = graphql::schema(graphql::Cloud {
             store: store.clone(),
             bell: Arc::clone(&bell),
             base_url: url.clone(),
+            triggers: Arc::clone(&triggers),
         });
         let app = App {
             store: store.clone(),
@@ -155,11 +159,13 @@ impl Server {
             domain,
             client_id,
             base_url: url.clone(),
+            triggers: Arc::clone(&triggers),
         };
         let worker = Worker { store: store.clone(), files, bell, stop: stopped.clone() };
         let worker = tokio::spawn(worker.run());
+        let triggers = tokio::spawn(triggers.run());
         let http = tokio::spawn(serve(listener, Arc::new(app), stopped));
-        Ok(Self { store, url, first_admin: None, stop, http, worker, _lock: lock })
+        Ok(Self { store, url, first_admin: None, stop, http, worker, triggers, _lock: lock })
     }
 
     /// The base address, with a slash at the end.
@@ -215,6 +221,7 @@ impl Server {
     pub async fn shutdown(mut self) {
         let _ = self.stop.send(true);
         let _ = (&mut self.http).await;
+        let _ = (&mut self.triggers).await;
         let _ = (&mut self.worker).await;
         self.store.close().await;
     }
@@ -229,6 +236,7 @@ impl Drop for Server {
     fn drop(&mut self) {
         self.http.abort();
         self.worker.abort();
+        self.triggers.abort();
     }
 }
 

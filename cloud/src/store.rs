@@ -123,5 +123,6 @@ fn migrator() -> Migrator {
     Migrator::with_migrations(vec![
         step(1, "initial", include_str!("../migrations/0001_initial.sql")),
         step(4, "access", include_str!("../migrations/0004_access.sql")),
+        step(5, "triggers", include_str!("../migrations/0005_triggers.sql")),
     ])
 }

@@ -11,6 +11,7 @@
 //! | uploads and downloads | [`transfer`] |
 //! | imports, export, usage look-up | [`imports`] |
 //! | metadata of data source and identity store | [`metadata`] |
+//! | triggers: the connection on which the cloud says what to do | [`trigger`] |
 //! | what this build calls itself, and whether it is supported | [`version`] |
 //!
 //! Requests to the API carry `Authorization: token …` (the ID token), `Raito-Domain` as configured, and
@@ -37,6 +38,7 @@ pub mod imports;
 pub mod jobs;
 pub mod metadata;
 pub mod transfer;
+pub mod trigger;
 pub mod version;
 
 #[cfg(test)]
@@ -50,6 +52,7 @@ pub use jobs::{
 };
 pub use metadata::{DataSourceMetadata, IdentityStoreMetadata};
 pub use transfer::UploadFile;
+pub use trigger::{SyncTrigger, TriggerEvent, TriggerSocket};
 pub use version::{VersionSupport, user_agent};
 
 /// Where Raito Cloud is unless something else is configured.
@@ -185,13 +188,7 @@ impl CloudClient {
 
     /// A request without any header of ours.
     fn bare(&self, method: Method, url: Url) -> RequestBuilder {
-        let local = match url.host() {
-            Some(url::Host::Domain(name)) => name == "localhost",
-            Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
-            Some(url::Host::Ipv6(ip)) => ip.is_loopback(),
-            None => false,
-        };
-        let client = if local { &self.shared.inside } else { &self.shared.outside };
+        let client = if is_this_machine(&url) { &self.shared.inside } else { &self.shared.outside };
         client.request(method, url)
     }
 
@@ -205,21 +202,29 @@ impl CloudClient {
     async fn call(&self, what: &'static str, request: RequestBuilder) -> Result<Response, CloudError> {
         let mut request =
             request.header("Raito-Domain", &self.account.domain).header(header::USER_AGENT, user_agent());
-        if !self.shared.options.skip_authentication {
-            let token = self.token().await?;
-            let mut value =
-                header::HeaderValue::try_from(format!("token {}", token.expose())).map_err(|_| {
-                    CloudError::BadAnswer {
-                        what: "sign-in",
-                        reason: "the token holds characters that no header may have".to_owned(),
-                    }
-                })?;
-            value.set_sensitive(true);
+        if let Some(value) = self.authorization().await? {
             request = request.header(header::AUTHORIZATION, value);
         }
         let response = send(what, request).await?;
         self.notice_server(&response);
         success(what, response).await
+    }
+
+    /// The header that carries the token, unless authentication is skipped.
+    async fn authorization(&self) -> Result<Option<header::HeaderValue>, CloudError> {
+        if self.shared.options.skip_authentication {
+            return Ok(None);
+        }
+        let token = self.token().await?;
+        let mut value =
+            header::HeaderValue::try_from(format!("token {}", token.expose())).map_err(|_| {
+                CloudError::BadAnswer {
+                    what: "sign-in",
+                    reason: "the token holds characters that no header may have".to_owned(),
+                }
+            })?;
+        value.set_sensitive(true);
+        Ok(Some(value))
     }
 
     /// Remembers whether an answer of the API came from a self-hosted server, which says so.
@@ -228,6 +233,16 @@ impl CloudClient {
         if server.is_some_and(|name| name.as_bytes().starts_with(b"raito-cloud/")) {
             self.shared.self_hosted.store(true, Ordering::Relaxed);
         }
+    }
+}
+
+/// Whether an address is one of this machine.
+fn is_this_machine(url: &Url) -> bool {
+    match url.host() {
+        Some(url::Host::Domain(name)) => name == "localhost",
+        Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
+        Some(url::Host::Ipv6(ip)) => ip.is_loopback(),
+        None => false,
     }
 }
 
