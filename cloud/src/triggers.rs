@@ -27,4 +27,4 @@ mod hub;
 pub(crate) mod request;
 
 pub(crate) use delivery::taken;
-pub(crate) use hub::{Triggers, listeners};
+pub(crate) use hub::Triggers;

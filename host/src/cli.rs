@@ -30,8 +30,9 @@ pub use access::{
     ReportFormat, SchemaArgs, ShowArgs, ValidateArgs,
 };
 pub use run::{
-    BackupArgs, ConnectionArgs, LockArgs, RunArgs, SandboxArgs, ScheduleArgs, StepArgs, SyncArgs, TagArgs, TargetArgs,
-    TargetKeys, UnsupportedArgs,
+    BackupArgs, ConnectionArgs, LockArgs, LogForwardingArgs, RunArgs, SandboxArgs, ScheduleArgs, StepArgs, SyncArgs, TagArgs,
+    TargetArgs,
+    TargetKeys,
 };
 
 /// The exit code of a wrong command line: that of a wrong configuration.

@@ -8,10 +8,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::ws::{CloseFrame, Message, WebSocket, close_code};
+use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until, timeout};
 
 use super::Triggers;
 use super::event::Heartbeat;
+use super::hub::Frame;
 use crate::auth::{self, Permission, tokens};
 
 /// Clients send a heartbeat every five minutes.
@@ -51,7 +53,7 @@ async fn converse(
     socket: &mut WebSocket,
     id: &str,
     user_id: &str,
-    frames: &mut tokio::sync::mpsc::Receiver<super::hub::Frame>,
+    frames: &mut mpsc::Receiver<Frame>,
 ) -> Option<CloseFrame> {
     let mut stop = triggers.stop.clone();
     let mut silent_at = Instant::now() + SILENCE;
@@ -59,7 +61,7 @@ async fn converse(
     pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
-            _ = stop.wait_for(|stop| *stop) => return Some(frame(close_code::AWAY, "the server stops")),
+            () = stopped(&mut stop) => return Some(frame(close_code::AWAY, "the server stops")),
             () = sleep_until(silent_at) => return Some(frame(close_code::POLICY, "no heartbeat")),
             _ = pings.tick() => {
                 if !write(socket, Message::Ping(axum::body::Bytes::new())).await {
@@ -97,6 +99,11 @@ async fn converse(
             }
         }
     }
+}
+
+/// Waits until the server stops.
+async fn stopped(stop: &mut watch::Receiver<bool>) {
+    let _ = stop.wait_for(|stop| *stop).await;
 }
 
 /// A connection outlives the token that opened it, but not the role of its user.

@@ -54,7 +54,7 @@ impl Triggers {
             tokio::select! {
                 () = self.bell.notified() => {}
                 () = tokio::time::sleep(POLL) => {}
-                _ = stop.wait_for(|stop| *stop) => {}
+                _ = stop.changed() => {}
             }
         }
         let ended = async {

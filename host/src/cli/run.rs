@@ -39,9 +39,9 @@ pub struct RunArgs {
     /// Copies of the files.
     #[command(flatten, next_help_heading = "Backups")]
     pub backups: BackupArgs,
-    /// What is not supported.
-    #[command(flatten)]
-    pub unsupported: UnsupportedArgs,
+    /// Of which steps Raito Cloud gets the log.
+    #[command(flatten, next_help_heading = "Logs in Raito Cloud")]
+    pub logs: LogForwardingArgs,
     /// How to print the summary
     #[arg(long, value_enum, default_value_t, help_heading = "Output")]
     pub format: Format,
@@ -90,8 +90,8 @@ flag_group! {
         /// Run this connector alone, instead of the targets of the file
         #[arg(value_name = "CONNECTOR")]
         connector_name: String = "connector-name",
-        /// Version of the connector
-        #[arg(hide = true)]
+        /// Version that this connector must have [default: any]
+        #[arg(value_name = "VERSION")]
         connector_version: String = "connector-version",
         /// Name of the single target [default: the connector's name]
         #[arg(short = 'n')]
@@ -184,9 +184,9 @@ flag_group! {
         skip_data_access_sync = "skip-data-access-sync",
         /// Leave out usage
         skip_data_usage_sync = "skip-data-usage-sync",
-        /// Leave out resource providers; this version has none to run
+        /// Leave out resource providers
         skip_resource_provider_sync = "skip-resource-provider-sync",
-        /// Leave out tags; this version runs no tag connectors
+        /// Leave out tags
         skip_tag_sync = "skip-tag-sync",
     }
     texts {}
@@ -301,24 +301,23 @@ flag_group! {
 }
 
 flag_group! {
-    /// Flags of Raito's own CLI that the configuration refuses by name.
-    #[expect(missing_docs, reason = "they have no meaning here, and no help")]
-    UnsupportedArgs
+    /// Of which steps Raito Cloud gets the log.
+    LogForwardingArgs
     truths {
-        #[arg(hide = true)]
-        disable_log_forwarding = "disable-log-forwarding",
-        #[arg(hide = true)]
-        disable_log_forwarding_ds = "disable-log-forwarding-data-source-sync",
-        #[arg(hide = true)]
-        disable_log_forwarding_da = "disable-log-forwarding-data-access-sync",
-        #[arg(hide = true)]
-        disable_log_forwarding_is = "disable-log-forwarding-identity-store-sync",
-        #[arg(hide = true)]
-        disable_log_forwarding_du = "disable-log-forwarding-data-usage-sync",
-        #[arg(hide = true)]
-        disable_log_forwarding_rp = "disable-log-forwarding-resource-provider-sync",
-        #[arg(hide = true)]
-        disable_log_forwarding_tag = "disable-log-forwarding-tag-sync",
+        /// Keep the logs of all steps here
+        all = "disable-log-forwarding",
+        /// Keep the log of the data object step here
+        data_source = "disable-log-forwarding-data-source-sync",
+        /// Keep the log of the access step here
+        data_access = "disable-log-forwarding-data-access-sync",
+        /// Keep the log of the identity store step here
+        identity_store = "disable-log-forwarding-identity-store-sync",
+        /// Keep the log of the usage step here
+        data_usage = "disable-log-forwarding-data-usage-sync",
+        /// Keep the log of the resource provider step here
+        resource_provider = "disable-log-forwarding-resource-provider-sync",
+        /// Keep the log of the tag step here
+        tag = "disable-log-forwarding-tag-sync",
     }
     texts {}
 }
@@ -332,10 +331,10 @@ impl RunArgs {
         self.sandbox.collect(overrides);
         self.backups.collect(overrides);
         self.schedule.collect(overrides);
+        self.logs.collect(overrides);
         self.steps.collect(overrides);
         self.locks.collect(overrides);
         self.tags.collect(overrides);
-        self.unsupported.collect(overrides);
     }
 }
 

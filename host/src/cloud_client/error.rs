@@ -154,6 +154,7 @@ impl CloudError {
             Self::Status { status: 401 | 403, .. } | Self::Denied { .. } => {
                 "check that the user belongs to the domain and has the Integrator role"
             }
+            Self::Status { status: 429, .. } => "too many requests: wait a while and try again",
             Self::Status { status: 404, .. } => "check domain and raito-url-override",
             Self::Status { status: 500.., .. } => "try again later",
             Self::Graphql { .. } => {

@@ -30,6 +30,7 @@ use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 use url::Url;
 
 use super::graphql::{Operation, null_as_default};
+use super::repeat::authorization;
 use super::{CloudClient, CloudError, error, is_this_machine};
 
 /// The service sends at most 32 KiB at once.
@@ -127,8 +128,7 @@ impl CloudClient {
         let document = "query CliTriggerWebSocket { cliTriggerUrl { ... on CliTriggerUrl { url } \
                         ... on PermissionDeniedError { err: message } } }";
         let what = "the trigger address";
-        let operation = Operation { what, name: None, document: document.to_owned(), variables: None };
-        let data: Value = self.graphql(operation).await?;
+        let data: Value = self.graphql(Operation::reading(what, document.to_owned())).await?;
         let answer = &data["cliTriggerUrl"];
         if let Some(reason) = answer["err"].as_str() {
             return Err(CloudError::Denied { what, reason: error::excerpt(reason) });
@@ -162,10 +162,18 @@ impl CloudClient {
                 .header(header::UPGRADE, "websocket")
                 .header(header::SEC_WEBSOCKET_VERSION, "13")
                 .header(header::SEC_WEBSOCKET_KEY, &key);
-            if let Some(value) = self.authorization().await? {
-                request = request.header(header::AUTHORIZATION, value);
+            let mut used = None;
+            if !self.shared.options.skip_authentication {
+                let token = self.token().await?;
+                request = request.header(header::AUTHORIZATION, authorization(&token)?);
+                used = Some(token);
             }
-            let response = super::success(WHAT, super::send(WHAT, request).await?).await?;
+            let response = super::send(WHAT, request).await?;
+            // It may have been revoked: the next attempt signs in anew.
+            if let (StatusCode::UNAUTHORIZED, Some(token)) = (response.status(), used) {
+                self.forget(&token).await;
+            }
+            let response = super::success(WHAT, response).await?;
             let accepted = response.headers().get(header::SEC_WEBSOCKET_ACCEPT);
             if response.status() != StatusCode::SWITCHING_PROTOCOLS
                 || accepted.is_none_or(|value| value.as_bytes() != derive_accept_key(key.as_bytes()).as_bytes())
