@@ -33,8 +33,6 @@
 //! [`ServerConfig::public_url`].
 
 mod auth;
-#[doc(hidden)]
-pub mod bench;
 mod changes;
 mod error;
 mod export;

@@ -31,8 +31,7 @@ pub use access::{
 };
 pub use run::{
     BackupArgs, ConnectionArgs, LockArgs, LogForwardingArgs, RunArgs, SandboxArgs, ScheduleArgs, StepArgs, SyncArgs, TagArgs,
-    TargetArgs,
-    TargetKeys,
+    TargetArgs, TargetKeys,
 };
 
 /// The exit code of a wrong command line: that of a wrong configuration.
@@ -149,6 +148,9 @@ pub struct ServeArgs {
     /// Address and port to listen on
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
     pub listen: SocketAddr,
+    /// Address under which clients reach the server, if it is behind a proxy
+    #[arg(long, value_name = "URL", env = "RAITO_CLOUD_PUBLIC_URL")]
+    pub public_url: Option<url::Url>,
     /// Domain of the organisation
     #[arg(long, value_parser = clap::builder::NonEmptyStringValueParser::new().try_map(flags::domain))]
     pub domain: Option<String>,

@@ -271,7 +271,7 @@ async fn serve(arguments: &ServeArgs) -> Result<(), Failure> {
         data_dir: arguments.data_dir.clone(),
         listen: arguments.listen,
         domain: domain.clone(),
-        public_url: None,
+        public_url: arguments.public_url.as_ref().map(ToString::to_string),
         admin_email,
         admin_password: std::env::var("RAITO_CLOUD_ADMIN_PASSWORD")
             .ok()

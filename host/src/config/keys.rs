@@ -52,7 +52,7 @@ pub(super) const GLOBAL: &[&str] = &[
 /// Keys of the top level that have neither flag nor environment variable.
 pub(super) const FILE_ONLY: [&str; 3] = ["targets", "data-object-enrichers", "repositories"];
 
-/// Options that Raito's own CLI takes in targets by accident, and this version refuses.
+/// Keys that Raito's own CLI sets itself for triggers; in a target they are refused.
 pub(super) const UNSUPPORTED_IN_TARGET: &[&str] = &[
     "only-out-of-sync-data",
     "skip-data-access-import",

@@ -114,7 +114,7 @@ fn base_dir(inputs: &Inputs<'_>) -> PathBuf {
     }
 }
 
-/// Refuses what is not known.
+/// Refuses what is not known, in the file: flags and environment are asked for by name.
 fn refuse_unknown(layers: &mut Layers<'_>) {
     for entry in layers.entries {
         let key = entry.key.as_str();

@@ -171,7 +171,7 @@ impl<'a> Task<'a> {
             }
         };
         done.push(StepSummary { step: self.step, status, results, elapsed: started.elapsed() });
-        failure.map_or(Ok(()), Err)
+        failure.map_or(Ok(()), |failure| Err(failure.of(self.step.label())))
     }
 
     /// Sends an event of the task, with the connector's warnings since the event before. A step does not fail
