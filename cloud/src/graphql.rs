@@ -5,7 +5,16 @@
 //! the others answer them as GraphQL errors. Every resolver of a root field asks [`allow`] or [`permit`].
 
 mod access;
+mod access_category;
+mod access_change;
+mod access_enums;
+mod access_filter;
 mod access_input;
+mod access_lists;
+mod access_members;
+mod access_objects;
+mod access_parts;
+mod access_rules;
 mod access_write;
 mod data_objects;
 mod errors;
@@ -70,10 +79,12 @@ pub(crate) struct Mutation(
 
 /// Builds the schema.
 pub(crate) fn schema(cloud: Cloud) -> Schema {
+    let access_parts = access::collector(&cloud.store);
     Schema::build(Query::default(), Mutation::default(), EmptySubscription)
         .register_output_type::<BaseError>()
         .limit_depth(DEPTH)
         .data(cloud)
+        .data(access_parts)
         .finish()
 }
 

@@ -45,6 +45,7 @@ mod jobs;
 mod lock;
 mod metadata;
 mod records;
+mod rules;
 mod server;
 mod sources;
 mod status;

@@ -263,6 +263,51 @@ impl Metadata {
         })
     }
 
+    /// The types that an access control with this action can have in the source; none when it does not say.
+    pub(crate) fn kinds_of(&self, action: &str) -> Option<Vec<&str>> {
+        let known: Vec<&str> = match action {
+            "Mask" => {
+                self.masking_metadata.iter().flat_map(|m| &m.mask_types).map(|m| m.external_id.as_str()).collect()
+            }
+            "Grant" | "Purpose" => self.access_provider_types.iter().map(|kind| kind.kind.as_str()).collect(),
+            _ => Vec::new(),
+        };
+        (!known.is_empty()).then_some(known)
+    }
+
+    /// The type that a grant has when nothing else is said: the first that can be created.
+    pub(crate) fn default_kind(&self) -> Option<&str> {
+        let creatable = self.access_provider_types.iter().find(|kind| kind.can_be_created);
+        creatable.or(self.access_provider_types.first()).map(|kind| kind.kind.as_str())
+    }
+
+    /// The types of data objects that an access control with this action can be for; all when it does not say.
+    pub(crate) fn object_types_of(&self, action: &str) -> Option<&[String]> {
+        match action {
+            "Filtered" => self.filter_metadata.as_ref().map(|filters| filters.applicable_types.as_slice()),
+            "Share" => self.share_metadata.as_ref().map(|shares| shares.applicable_types.as_slice()),
+            _ => None,
+        }
+    }
+
+    /// Which types of access controls may be members of which others: pairs of holder and member. Types that
+    /// say nothing are not listed; see [`Metadata::closed_kinds`].
+    pub(crate) fn inheritance(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.access_provider_types.iter().flat_map(|kind| {
+            kind.allowed_who_access_provider_types.iter().map(|member| (kind.kind.as_str(), member.as_str()))
+        })
+    }
+
+    /// The types of access controls that say which others may be members.
+    pub(crate) fn closed_kinds(&self) -> impl Iterator<Item = &str> {
+        let says = |kind: &&AccessProviderType| {
+            !kind.allowed_who_access_provider_types.is_empty()
+                || (!kind.who_input_types.is_empty()
+                    && !kind.who_input_types.iter().any(|word| word.eq_ignore_ascii_case("accessProvider")))
+        };
+        self.access_provider_types.iter().filter(says).map(|kind| kind.kind.as_str())
+    }
+
     /// Whether the source has groups in its who-lists. Sources that do not say have them.
     pub(crate) fn knows_groups(&self) -> bool {
         let mut declared =

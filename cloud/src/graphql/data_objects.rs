@@ -12,7 +12,7 @@ use crate::auth::Permission;
 use crate::store::Store;
 use crate::store::sql::Sql;
 
-const DATA_OBJECT: &str = "SELECT o.id, o.name, o.full_name, o.type, o.data_type, o.deleted, o.description, \
+pub(super) const DATA_OBJECT: &str = "SELECT o.id, o.name, o.full_name, o.type, o.data_type, o.deleted, o.description, \
     o.external_id, o.data_source_id, o.parent_external_id FROM data_objects o WHERE ";
 
 /// A table, a column, a file, …
@@ -57,7 +57,7 @@ impl DataObject {
 }
 
 impl DataObject {
-    fn read(row: &AnyRow, first: usize) -> Result<Self, sqlx::Error> {
+    pub(super) fn read(row: &AnyRow, first: usize) -> Result<Self, sqlx::Error> {
         Ok(Self {
             id: row.try_get::<String, _>(first)?.into(),
             name: row.try_get(first + 1)?,
@@ -91,9 +91,9 @@ pub(super) async fn by_name(
 }
 
 #[derive(InputObject)]
-struct TagFilter {
-    key: Option<String>,
-    string_value: Option<String>,
+pub(super) struct TagFilter {
+    pub(super) key: Option<String>,
+    pub(super) string_value: Option<String>,
 }
 
 #[derive(InputObject, Default)]

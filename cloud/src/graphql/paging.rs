@@ -9,7 +9,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sqlx::Row;
 use sqlx::any::AnyRow;
 
-use super::access::{AccessProvider, AccessWhatItem, AccessWhoItem};
+use super::access::{AccessProvider, AccessWhatAccessProviderItem, AccessWhatItem, AccessWhoItem};
 use super::data_objects::DataObject;
 use super::errors::{InvalidInputError, NotFoundError, PermissionDeniedError};
 use super::identities::{Group, User};
@@ -27,6 +27,7 @@ const LARGEST_LIMIT: i32 = 1000;
 #[graphql(name = "Item")]
 pub(crate) enum Item {
     AccessProvider(AccessProvider),
+    AccessWhatAccessProviderItem(AccessWhatAccessProviderItem),
     AccessWhatItem(AccessWhatItem),
     AccessWhoItem(AccessWhoItem),
     DataObject(DataObject),

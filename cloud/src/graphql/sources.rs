@@ -56,6 +56,18 @@ pub(super) struct MaskType {
     data_types: Vec<String>,
 }
 
+impl MaskType {
+    /// A mask as the connector announced it.
+    pub(super) fn of(mask: &crate::metadata::MaskType) -> Self {
+        Self {
+            external_id: mask.external_id.clone(),
+            display_name: mask.display_name.clone(),
+            description: Some(mask.description.clone()),
+            data_types: mask.data_types.clone(),
+        }
+    }
+}
+
 #[ComplexObject]
 impl DataSource {
     /// The native identity store first, then the linked ones.
@@ -85,16 +97,7 @@ impl DataSource {
         Some(MaskingMetadata {
             default_mask_external_name: Some(masking.default_mask_external_name)
                 .filter(|name| !name.is_empty()),
-            mask_types: masking
-                .mask_types
-                .into_iter()
-                .map(|mask| MaskType {
-                    external_id: mask.external_id,
-                    display_name: mask.display_name,
-                    description: Some(mask.description),
-                    data_types: mask.data_types,
-                })
-                .collect(),
+            mask_types: masking.mask_types.iter().map(MaskType::of).collect(),
         })
     }
 }
