@@ -52,6 +52,7 @@ mod server;
 mod sources;
 mod status;
 mod store;
+mod triggers;
 
 pub use auth::Role;
 pub use auth::users::NewUser;

@@ -20,6 +20,7 @@ use crate::lock::{self, DataLock};
 use crate::retention::Retention;
 use crate::sources::{self, DataSourceIds};
 use crate::store::{Database, Store};
+use crate::triggers::Triggers;
 use crate::{CloudError, grant_categories, graphql};
 
 /// How a server is set up.
@@ -115,6 +116,7 @@ pub struct Server {
     http: JoinHandle<()>,
     worker: JoinHandle<()>,
     retention: JoinHandle<()>,
+    triggers: JoinHandle<()>,
     /// Held until everything else has ended.
     _lock: Option<DataLock>,
 }
@@ -188,11 +190,13 @@ impl Server {
         let bell = Arc::new(Notify::new());
         let sightings = Sightings::default();
         let (stop, stopped) = watch::channel(false);
+        let triggers = Arc::new(Triggers::new(store.clone(), domain.clone(), stopped.clone()));
         let schema = graphql::schema(graphql::Cloud {
             store: store.clone(),
             bell: Arc::clone(&bell),
             sightings: sightings.clone(),
             base_url: url.clone(),
+            triggers: Arc::clone(&triggers),
         });
         let app = App {
             store: store.clone(),
@@ -201,6 +205,7 @@ impl Server {
             domain,
             client_id,
             base_url: url.clone(),
+            triggers: Arc::clone(&triggers),
         };
         let retention = Retention {
             store: store.clone(),
@@ -212,8 +217,9 @@ impl Server {
         let retention = tokio::spawn(retention.run());
         let worker = Worker { store: store.clone(), files, bell, stop: stopped.clone(), lease: config.lease };
         let worker = tokio::spawn(worker.run());
+        let triggers = tokio::spawn(triggers.run());
         let http = tokio::spawn(serve(listener, Arc::new(app), stopped));
-        Ok(Self { store, url, first_admin: None, stop, http, worker, retention, _lock: lock })
+        Ok(Self { store, url, first_admin: None, stop, http, worker, retention, triggers, _lock: lock })
     }
 
     /// The base address, with a slash at the end.
@@ -269,6 +275,7 @@ impl Server {
     pub async fn shutdown(mut self) {
         let _ = self.stop.send(true);
         let _ = (&mut self.http).await;
+        let _ = (&mut self.triggers).await;
         let _ = (&mut self.worker).await;
         let _ = (&mut self.retention).await;
         self.store.close().await;
@@ -285,6 +292,7 @@ impl Drop for Server {
         self.http.abort();
         self.worker.abort();
         self.retention.abort();
+        self.triggers.abort();
     }
 }
 

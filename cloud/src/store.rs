@@ -173,6 +173,7 @@ fn migrator(dialect: Dialect) -> Migrator {
         step(2, "queue", include_str!("../migrations/0002_queue.sql")),
         step(3, "people", include_str!("../migrations/0003_people.sql")),
         step(4, "access", include_str!("../migrations/0004_access.sql")),
+        step(5, "triggers", include_str!("../migrations/0005_triggers.sql")),
     ])
 }
 

@@ -11,6 +11,7 @@
 //! | uploads and downloads | [`transfer`] |
 //! | imports, export, usage look-up | [`imports`] |
 //! | metadata of data source and identity store | [`metadata`] |
+//! | triggers: the connection on which the cloud says what to do | [`trigger`] |
 //! | sending, sending again, how long to wait | `repeat` |
 //! | a session lent to a connector | [`session`] |
 //! | what `add-target` asks for | [`sources`] |
@@ -43,6 +44,7 @@ mod repeat;
 pub mod session;
 pub mod sources;
 pub mod transfer;
+pub mod trigger;
 pub mod version;
 
 #[cfg(test)]
@@ -57,6 +59,7 @@ pub use jobs::{
 pub use metadata::{DataSourceMetadata, IdentityStoreMetadata};
 pub use sources::{DataSourceInfo, IdentityStoreInfo};
 pub use transfer::UploadFile;
+pub use trigger::{SyncTrigger, TriggerEvent, TriggerSocket};
 pub use version::{VersionSupport, user_agent};
 
 /// Where Raito Cloud is unless something else is configured.
@@ -185,13 +188,7 @@ impl Clients {
 
     /// A request without any header of ours.
     fn request(&self, method: Method, url: Url) -> RequestBuilder {
-        let local = match url.host() {
-            Some(url::Host::Domain(name)) => name == "localhost",
-            Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
-            Some(url::Host::Ipv6(ip)) => ip.is_loopback(),
-            None => false,
-        };
-        if local { self.inside.request(method, url) } else { self.outside.request(method, url) }
+        if is_this_machine(&url) { self.inside.request(method, url) } else { self.outside.request(method, url) }
     }
 }
 
@@ -256,6 +253,16 @@ impl CloudClient {
         if server.is_some_and(|name| name.as_bytes().starts_with(b"raito-cloud/")) {
             self.shared.self_hosted.store(true, Ordering::Relaxed);
         }
+    }
+}
+
+/// Whether an address is one of this machine.
+fn is_this_machine(url: &Url) -> bool {
+    match url.host() {
+        Some(url::Host::Domain(name)) => name == "localhost",
+        Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
+        Some(url::Host::Ipv6(ip)) => ip.is_loopback(),
+        None => false,
     }
 }
 

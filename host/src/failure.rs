@@ -148,6 +148,7 @@ impl From<CloudError> for Failure {
         let kind = match &error {
             CloudError::SignIn { .. }
             | CloudError::NoCredentials { .. }
+            | CloudError::Denied { .. }
             | CloudError::Status { status: 401 | 403, .. } => FailureKind::CloudSignIn,
             CloudError::File { .. } => FailureKind::Unexpected,
             _ => FailureKind::Cloud,

@@ -26,6 +26,10 @@ use jiff::{SignedDuration, Zoned};
 /// The shortest time between two runs that a schedule may ask for.
 pub const SHORTEST: Duration = Duration::from_hours(1);
 
+const MONTHS: [&str; 12] =
+    ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
+const DAYS: [&str; 7] = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"];
+
 /// When runs begin. Two schedules are equal if they were written alike.
 #[derive(Clone)]
 pub struct Schedule {
@@ -191,19 +195,22 @@ fn times(text: &str, zone: Option<TimeZone>) -> Result<Kind, ScheduleError> {
     };
     let hint = "write minute, hour, day of the month, month and day of the week, as in `0 2 * * *`";
     let fields: Vec<_> = fields.split_whitespace().map(|field| if field == "?" { "*" } else { field }).collect();
-    let [minute, _, day, month, weekday] = fields.as_slice() else {
+    let [minute, hour, day, month, weekday] = fields.as_slice() else {
         return refused(format!("has {} fields instead of five", fields.len()), hint);
     };
     // The parser knows more than cron does, such as the last day of a month; files must mean the same everywhere.
-    let plain = |field: &str, names: bool| {
-        field.chars().all(|c| c.is_ascii_digit() || "*,-/".contains(c) || (names && c.is_ascii_alphabetic()))
+    let plain = |field: &str, names: &[&str]| {
+        field.split([',', '-', '/']).all(|part| {
+            part == "*"
+                || (!part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit()))
+                || names.iter().any(|name| name.eq_ignore_ascii_case(part))
+        })
     };
-    let last = |field: &str| field.split([',', '-', '/']).any(|part| part.eq_ignore_ascii_case("l"));
-    if !plain(minute, false)
-        || !plain(day, false)
-        || !plain(month, true)
-        || !plain(weekday, true)
-        || last(weekday)
+    if !plain(minute, &[])
+        || !plain(hour, &[])
+        || !plain(day, &[])
+        || !plain(month, &MONTHS)
+        || !plain(weekday, &DAYS)
     {
         return refused("is not a cron expression", hint);
     }

@@ -246,20 +246,6 @@ enum EndOfTargetsSyncResult {
     PermissionDenied(PermissionDeniedError),
 }
 
-/// Where a client listens for triggers.
-#[derive(SimpleObject)]
-struct CliTriggerUrl {
-    /// Empty: there are no triggers.
-    url: String,
-}
-
-/// The trigger address, or why it was refused.
-#[derive(Union)]
-enum CliTriggerUrlResult {
-    Url(CliTriggerUrl),
-    PermissionDenied(PermissionDeniedError),
-}
-
 /// Which clients are served.
 #[derive(SimpleObject)]
 struct SupportedCliVersion {
@@ -322,15 +308,6 @@ impl JobQuery {
             supported_versions: SUPPORTED_CLI_VERSIONS.to_owned(),
             deprecated_versions: None,
         }
-    }
-
-    /// Where to listen for triggers.
-    #[expect(clippy::unused_async, reason = "resolvers are asynchronous")]
-    async fn cli_trigger_url(&self, context: &Context<'_>) -> async_graphql::Result<CliTriggerUrlResult> {
-        Ok(match permit(context, Permission::Synchronize)? {
-            Ok(_) => CliTriggerUrlResult::Url(CliTriggerUrl { url: String::new() }),
-            Err(denied) => CliTriggerUrlResult::PermissionDenied(denied),
-        })
     }
 }
 

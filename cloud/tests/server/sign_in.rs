@@ -104,7 +104,7 @@ async fn only_an_integrator_may_synchronise() -> Result<(), Failure> {
             &Value::Null,
         )
         .await?;
-    assert_eq!(ended["cliTriggerUrl"], json!({ "url": "" }));
+    assert!(text(&ended["cliTriggerUrl"]["url"])?.starts_with("ws://127.0.0.1:"), "{ended}");
     Ok(())
 }
 

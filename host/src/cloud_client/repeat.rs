@@ -109,15 +109,7 @@ impl CloudClient {
         let mut used = None;
         if !self.shared.options.skip_authentication {
             let token = self.token().await.map_err(last)?;
-            let mut value =
-                header::HeaderValue::try_from(format!("token {}", token.expose())).map_err(|_| {
-                    last(CloudError::BadAnswer {
-                        what: "sign-in",
-                        reason: "the token holds characters that no header may have".to_owned(),
-                    })
-                })?;
-            value.set_sensitive(true);
-            request = request.header(header::AUTHORIZATION, value);
+            request = request.header(header::AUTHORIZATION, authorization(&token).map_err(last)?);
             used = Some(token);
         }
         let broken = |error: reqwest::Error| {
@@ -137,6 +129,18 @@ impl CloudClient {
         let body = response.text().await.unwrap_or_default();
         Err((CloudError::Status { what, status, body: error::excerpt(&body) }, trouble))
     }
+}
+
+/// The header that carries a token.
+pub(super) fn authorization(token: &Secret) -> Result<header::HeaderValue, CloudError> {
+    let mut value = header::HeaderValue::try_from(format!("token {}", token.expose())).map_err(|_| {
+        CloudError::BadAnswer {
+            what: "sign-in",
+            reason: "the token holds characters that no header may have".to_owned(),
+        }
+    })?;
+    value.set_sensitive(true);
+    Ok(value)
 }
 
 /// How long the server wants to be left alone: seconds, or a moment.

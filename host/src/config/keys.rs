@@ -200,5 +200,5 @@ pub(crate) fn flags() -> impl Iterator<Item = &'static str> {
         "access-prefix",
         "max-removals",
     ];
-    GLOBAL.iter().chain(UNSUPPORTED).copied().filter(|key| !WITHOUT.contains(key)).chain(locks_and_tags())
+    GLOBAL.iter().copied().filter(|key| !WITHOUT.contains(key)).chain(locks_and_tags())
 }

@@ -44,13 +44,16 @@ pub(super) async fn run(task: &Task<'_>) -> Result<Vec<TaskResult>, Failure> {
     );
     let objects = if enriched { objects.counted() } else { objects };
     let guest = indices.clone();
+    let scope = SyncScope {
+        parent: target.scope.object_parent.clone(),
+        excludes: target.scope.object_excludes.clone(),
+    };
     let (files, tally) = task
         .call("reading", &progress, async move |store, instance| {
             let objects = store.data_mut().table().push(objects)?;
-            let everything = SyncScope { parent: None, excludes: Vec::new() };
             let outcome = guest
                 .load(&mut *store, instance)?
-                .call_sync(&mut *store, &everything, Resource::new_borrow(objects.rep()))
+                .call_sync(&mut *store, &scope, Resource::new_borrow(objects.rep()))
                 .await?;
             let (writer, tally) = store.data_mut().table().delete(objects)?.into_parts();
             Ok(outcome.map(|()| (writer.finish(), tally)))

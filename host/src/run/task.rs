@@ -131,6 +131,12 @@ impl<'a> Task<'a> {
         self.finish(done, started, outcome, &[]).await
     }
 
+    /// Tells that the task ended well, where there is no step to add to what was done.
+    pub(super) async fn end(&self, results: &[TaskResult]) {
+        self.event(Status::Completed, &[], results).await;
+        self.hand_in_log().await;
+    }
+
     /// Tells how the step ended. `earlier` are results of a part of the same task that was told about before.
     pub(super) async fn finish(
         &self,
