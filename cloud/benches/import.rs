@@ -1,13 +1,13 @@
-//! How fast data objects are imported into `SQLite`, and in how much memory.
+//! How fast data objects are imported into `SQLite` or PostgreSQL, and in how much memory.
 //!
-//! `cargo bench -p raito-cloud --bench import -- [--count N]… [--shuffled]`
+//! `cargo bench -p raito-cloud --bench import -- [--count N]… [--shuffled] [--postgres]`
 //!
 //! For each count (300,000 and 1,000,000 unless given) a file of data objects is written. One child process
 //! imports it as the worker does: the first time, again without a change, and with a tenth of the objects
 //! changed. Another child is the floor: it inserts the same rows, made before the clock starts, by prepared
 //! multi-row `INSERT`s in one transaction into an equally indexed table. Each child reports its own peak RSS
 //! (`VmHWM`), the floor's without meaning, since it holds all rows. `--shuffled` writes the objects in an
-//! order that no index likes.
+//! order that no index likes. `--postgres` starts a server that does not wait for the disk, for both children.
 //!
 //! All seconds are wall time; the CPU seconds beside them are those of all threads of the child, so that a
 //! busy machine can be told from a slow import.
@@ -22,10 +22,12 @@ use std::time::Instant;
 use raito_cloud::Database;
 use raito_cloud::bench::Bench;
 use raito_test_guests::{SyntheticObject, object};
+use raito_test_servers::Postgres;
+use sqlx::postgres::{PgArguments, PgConnection};
 use sqlx::sqlite::{
     SqliteArguments, SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous,
 };
-use sqlx::{Arguments as _, AssertSqlSafe, ConnectOptions as _, Connection as _, Executor as _};
+use sqlx::{Arguments, AssertSqlSafe, ConnectOptions as _, Connection as _, Encode, Executor as _, Type};
 
 /// The allocator of the `raito` binary.
 #[global_allocator]
@@ -36,6 +38,8 @@ type Failure = Box<dyn Error>;
 const COUNTS: [u64; 2] = [300_000, 1_000_000];
 /// A prime, so that stepping by it visits every number below another number once.
 const STRIDE: u64 = 7_368_787;
+/// Gives a child the address of a database.
+const ADDRESS: &str = "RAITO_BENCH_DATABASE";
 const FLOOR_ROWS: usize = 256;
 const FLOOR_COLUMNS: usize = 13;
 
@@ -43,6 +47,7 @@ fn main() -> Result<(), Failure> {
     let mut arguments = std::env::args().skip(1);
     let mut counts = Vec::new();
     let mut shuffled = false;
+    let mut postgres = None;
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
             "--count" => {
@@ -50,6 +55,7 @@ fn main() -> Result<(), Failure> {
                 counts.push(number.replace('_', "").parse()?);
             }
             "--shuffled" => shuffled = true,
+            "--postgres" => postgres = Some(Postgres::start()),
             // Given by cargo to every benchmark.
             "--bench" => {}
             "--child" => {
@@ -76,6 +82,13 @@ fn main() -> Result<(), Failure> {
         print(&format!("{count} data objects, {} MB of JSON", size / 1_000_000))?;
         for kind in ["floor", "import"] {
             let mut child = Command::new(std::env::current_exe()?);
+            if let Some(server) = &postgres {
+                let database = format!("{kind}_{count}");
+                server.sql("postgres", &format!("CREATE DATABASE {database}"));
+                let password = server.password().replace(' ', "%20");
+                let address = format!("postgres://postgres:{password}@127.0.0.1:{}/{database}", server.port());
+                child.env(ADDRESS, address);
+            }
             if shuffled {
                 child.arg("--shuffled");
             }
@@ -119,7 +132,7 @@ fn write(path: &Path, count: u64, shuffled: bool, changed: u64) -> Result<(), Fa
 async fn import(folder: &Path, count: u64) -> Result<(), Failure> {
     let data = folder.join("import");
     std::fs::create_dir(&data)?;
-    let bench = Bench::open(&data, &Database::Folder).await?;
+    let bench = Bench::open(&data, &database()?).await?;
     let tenth = count.div_ceil(10);
     for (what, file, expected) in [
         ("first import", "first.json", [count, 0, 0]),
@@ -137,12 +150,28 @@ async fn import(folder: &Path, count: u64) -> Result<(), Failure> {
     print(&format!("  peak RSS of the import {} MiB", peak()? / 1024))
 }
 
+fn database() -> Result<Database, Failure> {
+    Ok(std::env::var(ADDRESS).as_deref().unwrap_or("sqlite").parse()?)
+}
+
 /// Inserts the same rows as fast as statements allow.
 async fn floor(folder: &Path, count: u64, shuffled: bool) -> Result<(), Failure> {
     let data = folder.join("floor");
     std::fs::create_dir(&data)?;
     // The schema, with its indexes, is the real one.
-    Bench::open(&data, &Database::Folder).await?.close().await;
+    Bench::open(&data, &database()?).await?.close().await;
+    if let Ok(address) = std::env::var(ADDRESS) {
+        let mut connection = PgConnection::connect(&address).await?;
+        let batches = batches::<PgArguments>(count, shuffled)?;
+        let clock = Clock::start()?;
+        let mut transaction = connection.begin().await?;
+        for (rows, arguments) in batches {
+            let statement = AssertSqlSafe(insert(rows, |number| format!("${number}")));
+            transaction.execute(sqlx::query_with(statement, arguments)).await?;
+        }
+        transaction.commit().await?;
+        return clock.report("floor", folder, count);
+    }
     let mut connection: SqliteConnection = SqliteConnectOptions::new()
         .filename(data.join("raito.db"))
         .journal_mode(SqliteJournalMode::Wal)
@@ -150,40 +179,66 @@ async fn floor(folder: &Path, count: u64, shuffled: bool) -> Result<(), Failure>
         .pragma("cache_size", "-65536")
         .connect()
         .await?;
-    let mut batches = Vec::new();
-    let mut position = 0;
-    while position < count {
-        let mut arguments = SqliteArguments::default();
-        let end = count.min(position + FLOOR_ROWS as u64);
-        for number in (position..end).map(|position| place(position, count, shuffled)) {
-            bind(&mut arguments, number).map_err(|error| error.to_string())?;
-        }
-        batches.push(arguments);
-        position = end;
-    }
+    let batches = batches::<SqliteArguments>(count, shuffled)?;
     let clock = Clock::start()?;
     let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
-    for arguments in batches {
-        let row = format!("({})", vec!["?"; FLOOR_COLUMNS].join(","));
-        let rows = vec![row; arguments.len() / FLOOR_COLUMNS].join(",");
-        let statement = format!("INSERT INTO data_objects VALUES {rows}");
-        transaction.execute(sqlx::query_with(AssertSqlSafe(statement), arguments)).await?;
+    for (rows, arguments) in batches {
+        let statement = AssertSqlSafe(insert(rows, |_| "?".to_owned()));
+        transaction.execute(sqlx::query_with(statement, arguments)).await?;
     }
     transaction.commit().await?;
     clock.report("floor", folder, count)
 }
 
-fn bind(arguments: &mut SqliteArguments, number: u64) -> Result<(), sqlx::error::BoxDynError> {
+fn insert(rows: usize, placeholder: impl Fn(usize) -> String) -> String {
+    let row = |row: usize| {
+        let first = row * FLOOR_COLUMNS;
+        let columns: Vec<String> =
+            (1..=FLOOR_COLUMNS).map(|column| placeholder(first + column)).collect();
+        format!("({})", columns.join(","))
+    };
+    format!("INSERT INTO data_objects VALUES {}", (0..rows).map(row).collect::<Vec<_>>().join(","))
+}
+
+/// All rows, with the number of rows of each batch.
+fn batches<A>(count: u64, shuffled: bool) -> Result<Vec<(usize, A)>, Failure>
+where
+    A: Arguments + Default,
+    for<'v> String: Encode<'v, A::Database> + Type<A::Database>,
+    for<'v> Option<String>: Encode<'v, A::Database> + Type<A::Database>,
+    for<'v> i64: Encode<'v, A::Database> + Type<A::Database>,
+{
+    let mut batches = Vec::new();
+    let mut position = 0;
+    while position < count {
+        let mut arguments = A::default();
+        let end = count.min(position + FLOOR_ROWS as u64);
+        for number in (position..end).map(|position| place(position, count, shuffled)) {
+            bind(&mut arguments, number).map_err(|error| error.to_string())?;
+        }
+        batches.push((arguments.len() / FLOOR_COLUMNS, arguments));
+        position = end;
+    }
+    Ok(batches)
+}
+
+fn bind<A>(arguments: &mut A, number: u64) -> Result<(), sqlx::error::BoxDynError>
+where
+    A: Arguments,
+    for<'v> String: Encode<'v, A::Database> + Type<A::Database>,
+    for<'v> Option<String>: Encode<'v, A::Database> + Type<A::Database>,
+    for<'v> i64: Encode<'v, A::Database> + Type<A::Database>,
+{
     let object = object(number);
     arguments.add(format!("{number:021}"))?;
-    arguments.add("warehouse")?;
-    arguments.add(object.external_id)?;
-    arguments.add(object.parent)?;
-    arguments.add(object.name)?;
-    arguments.add(object.full_name)?;
-    arguments.add(object.object_type)?;
-    arguments.add(object.description)?;
-    arguments.add((object.object_type == "column").then_some("character varying(255)"))?;
+    arguments.add("warehouse".to_owned())?;
+    arguments.add(object.external_id.to_string())?;
+    arguments.add(object.parent.to_string())?;
+    arguments.add(object.name.to_string())?;
+    arguments.add(object.full_name.to_string())?;
+    arguments.add(object.object_type.to_string())?;
+    arguments.add(object.description.to_string())?;
+    arguments.add((object.object_type == "column").then(|| "character varying(255)".to_owned()))?;
     arguments.add(None::<String>)?;
     arguments.add(None::<String>)?;
     arguments.add(0_i64)?;
