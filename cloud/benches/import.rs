@@ -86,7 +86,8 @@ fn main() -> Result<(), Failure> {
                 let database = format!("{kind}_{count}");
                 server.sql("postgres", &format!("CREATE DATABASE {database}"));
                 let password = server.password().replace(' ', "%20");
-                let address = format!("postgres://postgres:{password}@127.0.0.1:{}/{database}", server.port());
+                let address =
+                    format!("postgres://postgres:{password}@127.0.0.1:{}/{database}", server.port());
                 child.env(ADDRESS, address);
             }
             if shuffled {
@@ -193,8 +194,7 @@ async fn floor(folder: &Path, count: u64, shuffled: bool) -> Result<(), Failure>
 fn insert(rows: usize, placeholder: impl Fn(usize) -> String) -> String {
     let row = |row: usize| {
         let first = row * FLOOR_COLUMNS;
-        let columns: Vec<String> =
-            (1..=FLOOR_COLUMNS).map(|column| placeholder(first + column)).collect();
+        let columns: Vec<String> = (1..=FLOOR_COLUMNS).map(|column| placeholder(first + column)).collect();
         format!("({})", columns.join(","))
     };
     format!("INSERT INTO data_objects VALUES {}", (0..rows).map(row).collect::<Vec<_>>().join(","))

@@ -148,7 +148,13 @@ pub struct ServeArgs {
     pub data_dir: PathBuf,
     /// Database: `sqlite`, a file in the folder, or postgres://USER:PASSWORD@HOST:PORT/DATABASE, which several servers
     /// may share; better given by the environment variable, because arguments are visible to every user of the machine
-    #[arg(long, value_name = "ADDRESS", env = "RAITO_CLOUD_DATABASE", default_value = "sqlite", hide_env_values = true)]
+    #[arg(
+        long,
+        value_name = "ADDRESS",
+        env = "RAITO_CLOUD_DATABASE",
+        default_value = "sqlite",
+        hide_env_values = true
+    )]
     pub database: String,
     /// Time without a sign of life after which a job is given up as timed out
     #[arg(long, value_name = "DURATION", default_value = "24h", value_parser = humantime::parse_duration)]
@@ -171,7 +177,13 @@ pub struct StatusArgs {
     #[arg(long, value_name = "FOLDER", default_value = ".raito")]
     pub data_dir: PathBuf,
     /// Database: `sqlite`, a file in the folder, or postgres://USER:PASSWORD@HOST:PORT/DATABASE
-    #[arg(long, value_name = "ADDRESS", env = "RAITO_CLOUD_DATABASE", default_value = "sqlite", hide_env_values = true)]
+    #[arg(
+        long,
+        value_name = "ADDRESS",
+        env = "RAITO_CLOUD_DATABASE",
+        default_value = "sqlite",
+        hide_env_values = true
+    )]
     pub database: String,
     /// How to print it
     #[arg(long, value_enum, default_value_t)]
