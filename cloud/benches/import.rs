@@ -232,12 +232,12 @@ where
     let object = object(number);
     arguments.add(format!("{number:021}"))?;
     arguments.add("warehouse".to_owned())?;
-    arguments.add(object.external_id.to_string())?;
-    arguments.add(object.parent.to_string())?;
-    arguments.add(object.name.to_string())?;
-    arguments.add(object.full_name.to_string())?;
+    arguments.add(object.external_id)?;
+    arguments.add(object.parent)?;
+    arguments.add(object.name)?;
+    arguments.add(object.full_name)?;
     arguments.add(object.object_type.to_string())?;
-    arguments.add(object.description.to_string())?;
+    arguments.add(object.description)?;
     arguments.add((object.object_type == "column").then(|| "character varying(255)".to_owned()))?;
     arguments.add(None::<String>)?;
     arguments.add(None::<String>)?;
