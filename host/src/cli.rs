@@ -10,6 +10,7 @@
 use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::builder::{StyledStr, TypedValueParser as _};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
@@ -142,16 +143,22 @@ pub enum CloudCommand {
     after_help = "The environment variable RAITO_CLOUD_ADMIN_PASSWORD gives the administrator's password."
 )]
 pub struct ServeArgs {
+    /// Folder for all data
+    #[arg(long, value_name = "FOLDER", default_value = ".raito")]
+    pub data_dir: PathBuf,
     /// Database: `sqlite`, a file in the folder, or postgres://USER:PASSWORD@HOST:PORT/DATABASE, which several servers
     /// may share; better given by the environment variable, because arguments are visible to every user of the machine
-    #[arg(long, value_name = "ADDRESS", env = "RAITO_CLOUD_DATABASE", default_value = "sqlite", hide_env_values = true)]
+    #[arg(
+        long,
+        value_name = "ADDRESS",
+        env = "RAITO_CLOUD_DATABASE",
+        default_value = "sqlite",
+        hide_env_values = true
+    )]
     pub database: String,
     /// Time without a sign of life after which a job is given up as timed out
     #[arg(long, value_name = "DURATION", default_value = "24h", value_parser = humantime::parse_duration)]
     pub job_timeout: Duration,
-    /// Folder for all data
-    #[arg(long, value_name = "FOLDER", default_value = ".raito")]
-    pub data_dir: PathBuf,
     /// Address and port to listen on
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
     pub listen: SocketAddr,
@@ -169,12 +176,18 @@ pub struct ServeArgs {
 /// Arguments of `cloud status`.
 #[derive(Debug, Args)]
 pub struct StatusArgs {
-    /// Database: `sqlite`, a file in the folder, or postgres://USER:PASSWORD@HOST:PORT/DATABASE
-    #[arg(long, value_name = "ADDRESS", env = "RAITO_CLOUD_DATABASE", default_value = "sqlite", hide_env_values = true)]
-    pub database: String,
     /// Folder for all data
     #[arg(long, value_name = "FOLDER", default_value = ".raito")]
     pub data_dir: PathBuf,
+    /// Database: `sqlite`, a file in the folder, or postgres://USER:PASSWORD@HOST:PORT/DATABASE
+    #[arg(
+        long,
+        value_name = "ADDRESS",
+        env = "RAITO_CLOUD_DATABASE",
+        default_value = "sqlite",
+        hide_env_values = true
+    )]
+    pub database: String,
     /// How to print it
     #[arg(long, value_enum, default_value_t)]
     pub format: Format,

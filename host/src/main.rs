@@ -315,7 +315,7 @@ async fn interrupted() -> u8 {
 /// The text is not repeated in an error: it may hold a password.
 fn database(address: &str) -> Result<Database, Failure> {
     address.parse().map_err(|error: raito_cloud::DatabaseAddressError| {
-        Failure::new(FailureKind::Cloud, format!("--database: {error}")).hint(error.hint())
+        Failure::new(FailureKind::Configuration, format!("--database: {error}")).hint(error.hint())
     })
 }
 
