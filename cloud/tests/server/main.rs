@@ -1,6 +1,7 @@
 //! The server as its clients see it: over HTTP, with the documents that the command line sends.
 
 mod access;
+mod access_controls;
 mod client;
 mod data_objects;
 mod identities;
