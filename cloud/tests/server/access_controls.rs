@@ -62,9 +62,7 @@ fn has_tag(operator: &str, key: &str, value: &str) -> Value {
 /// A schema `s` with tables `t` and `u`, a column of each; `t` is tagged, and so are Anna's account and one column.
 async fn tagged(site: &Site) -> Result<(), Failure> {
     let tag = |key: &str, value: &str| json!([{ "key": key, "value": value, "source": "test" }]);
-    let object = |id: &str, parent: &str, kind: &str, tags: Value| {
-        json!({ "externalId": id, "name": id, "fullName": format!("db.{id}"), "type": kind, "parentExternalId": parent, "tags": tags })
-    };
+    let object = |id: &str, parent: &str, kind: &str, tags: Value| json!({ "externalId": id, "name": id, "fullName": format!("db.{id}"), "type": kind, "parentExternalId": parent, "tags": tags });
     let objects = json!([
         object("s", "", "schema", Value::Null),
         object("s.t", "s", "table", tag("domain", "sales")),
@@ -73,9 +71,7 @@ async fn tagged(site: &Site) -> Result<(), Failure> {
         object("s.u.c", "s.u", "column", tag("pii", "yes")),
     ]);
     site.import_objects(&objects, false).await?;
-    let user = |id: &str, tags: Value| {
-        json!({ "externalId": id, "name": id, "userName": format!("{id}_name"), "email": format!("{id}@acme.example"), "groupExternalIds": ["g1"], "tags": tags })
-    };
+    let user = |id: &str, tags: Value| json!({ "externalId": id, "name": id, "userName": format!("{id}_name"), "email": format!("{id}@acme.example"), "groupExternalIds": ["g1"], "tags": tags });
     let groups = json!([{ "externalId": "g1", "name": "g1_name", "displayName": "G", "description": "" }]);
     let users = json!([user("anna", tag("team", "blue")), user("ben", Value::Null)]);
     site.import_identities(&users, &groups, true, true).await?;
@@ -83,8 +79,9 @@ async fn tagged(site: &Site) -> Result<(), Failure> {
 }
 
 async fn object_id(client: &Client, name: &str) -> Result<String, Failure> {
-    let query =
-        format!("{{dataObjects(filter: {{fullNames: [\"{name}\"]}}){{edges{{node{{... on DataObject{{id}}}}}}}}}}");
+    let query = format!(
+        "{{dataObjects(filter: {{fullNames: [\"{name}\"]}}){{edges{{node{{... on DataObject{{id}}}}}}}}}}"
+    );
     text(&client.query(&query, &Value::Null).await?["dataObjects"]["edges"][0]["node"]["id"])
 }
 
@@ -155,8 +152,13 @@ async fn rules_find_users_and_objects_and_are_given_back() -> Result<(), Failure
     );
 
     // `ContainsTag` looks down.
-    update(&manager, &id, json!({ "whatAbacRule": { "scope": [scope], "doTypes": ["table"], "permissions": ["SELECT"],
-        "rule": rule(&has_tag("ContainsTag", "pii", "yes")) } })).await?;
+    update(
+        &manager,
+        &id,
+        json!({ "whatAbacRule": { "scope": [scope], "doTypes": ["table"], "permissions": ["SELECT"],
+        "rule": rule(&has_tag("ContainsTag", "pii", "yes")) } }),
+    )
+    .await?;
     let written = entry(&site, &id, &json!({})).await?;
     assert_eq!(
         written["what"],
@@ -167,7 +169,10 @@ async fn rules_find_users_and_objects_and_are_given_back() -> Result<(), Failure
     for (input, reason) in [
         (json!({ "whoAbacRule": { "rule": leaf, "type": "WhoGrant" } }), "level 1"),
         (json!({ "whoType": "Dynamic" }), "whoAbacRule is missing"),
-        (json!({ "whoType": "Static", "whoAbacRule": { "rule": rule(&leaf), "type": "WhoGrant" } }), "whoType Dynamic only"),
+        (
+            json!({ "whoType": "Static", "whoAbacRule": { "rule": rule(&leaf), "type": "WhoGrant" } }),
+            "whoType Dynamic only",
+        ),
         (json!({ "whatAbacRule": { "scope": ["lost"], "rule": rule(&leaf) } }), "whatAbacRule.scope[0]"),
         (
             json!({ "whoAbacRule": { "type": "WhoGrant", "rule": rule(&has_tag("PropertyEquals", "colour", "x")) } }),
@@ -194,10 +199,17 @@ async fn promises_stay_here_and_what_expires_leaves_the_target() -> Result<(), F
     )
     .await?;
     let list = read(&manager, &id, "whoList{... on PagedResult{edges{node{... on AccessWhoItem{type expiresAt promiseDuration item{... on User{name}}}}}}}").await?;
-    let nodes: Vec<String> =
-        list["whoList"]["edges"].as_array().into_iter().flatten().map(|edge| edge["node"].to_string()).collect();
+    let nodes: Vec<String> = list["whoList"]["edges"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .map(|edge| edge["node"].to_string())
+        .collect();
     assert!(nodes.iter().any(|node| node.contains("WhoPromise") && node.contains("3600")), "{nodes:?}");
-    assert!(nodes.iter().any(|node| node.contains("2099-01-01T00:00:00Z") && node.contains("anna")), "{nodes:?}");
+    assert!(
+        nodes.iter().any(|node| node.contains("2099-01-01T00:00:00Z") && node.contains("anna")),
+        "{nodes:?}"
+    );
     assert_eq!(entry(&site, &id, &json!({})).await?["who"], json!({ "users": ["anna_name"] }));
     site.feedback(&json!([feedback(&id, "SOON")])).await?;
 
@@ -208,7 +220,10 @@ async fn promises_stay_here_and_what_expires_leaves_the_target() -> Result<(), F
     assert_eq!((&written["who"], &written["deletedWho"]), (&json!({}), &json!({ "users": ["anna_name"] })));
 
     for (item, reason) in [
-        (json!({ "user": anna, "expiresAt": "2099-01-01T00:00:00Z", "expiresAfter": 5 }), "whoItems[0]: give either"),
+        (
+            json!({ "user": anna, "expiresAt": "2099-01-01T00:00:00Z", "expiresAfter": 5 }),
+            "whoItems[0]: give either",
+        ),
         (json!({ "user": anna, "promiseDuration": 5 }), "whoItems[0].promiseDuration"),
         (json!({ "user": anna, "expiresAfter": 0 }), "whoItems[0].expiresAfter"),
         (json!({ "user": "nobody" }), "whoItems[0].user"),
@@ -267,12 +282,16 @@ async fn whoever_locks_a_part_in_the_data_source_keeps_it() -> Result<(), Failur
 async fn locks_for_people_are_overridden_by_programs_only() -> Result<(), Failure> {
     let (_site, manager) = filled().await?;
     let lock = |key: &str| json!({ "lockKey": key, "details": { "reason": "Locked by terraform", "lockType": "UserOnly" } });
-    let id = create(&manager, json!({ "name": "Locked", "locks": [lock("NameLock"), lock("DeleteLock")] })).await?;
+    let id = create(&manager, json!({ "name": "Locked", "locks": [lock("NameLock"), lock("DeleteLock")] }))
+        .await?;
     let locks = read(&manager, &id, "locks{lockKey details{reason}}").await?;
     assert_eq!(locks["locks"].as_array().map(Vec::len), Some(2));
     let plain = UPDATE.replace(", overrideLocks: true", "");
     let answer = manager.query(&plain, &json!({ "id": id, "input": { "name": "Other" } })).await?;
-    assert!(answer.to_string().contains("Locked by terraform") && answer.to_string().contains("overrideLocks"), "{answer}");
+    assert!(
+        answer.to_string().contains("Locked by terraform") && answer.to_string().contains("overrideLocks"),
+        "{answer}"
+    );
     // The same name is no change.
     let same = manager.query(&plain, &json!({ "id": id, "input": { "name": "Locked" } })).await?;
     assert_eq!(same["updateAccessProvider"]["message"], Value::Null);
@@ -331,7 +350,8 @@ async fn a_mask_is_in_one_data_source_and_shows_its_type() -> Result<(), Failure
     site.client.query(METADATA, &json!({ "id": "warehouse", "input": input })).await?;
     let what = || json!([by_name("a", &[], &[])]);
     let fields = "action category{id} syncData{accessProviderType{type} maskType{externalId displayName} dataSource{id}}";
-    let mask = create(&manager, json!({ "name": "Mask", "action": "Mask", "whatDataObjects": what() })).await?;
+    let mask =
+        create(&manager, json!({ "name": "Mask", "action": "Mask", "whatDataObjects": what() })).await?;
     assert_eq!(
         read(&manager, &mask, fields).await?,
         json!({ "action": "Mask", "category": null, "syncData": [{ "accessProviderType": null,
@@ -344,9 +364,15 @@ async fn a_mask_is_in_one_data_source_and_shows_its_type() -> Result<(), Failure
     for (input, reason) in [
         (json!({ "action": "Mask" }), "exactly one data source"),
         (json!({ "action": "Mask", "whatDataObjects": [by_name("a", &["READ"], &[])] }), "no permissions"),
-        (json!({ "action": "Mask", "dataSources": [{ "dataSource": "warehouse", "type": "lost" }] }), "HASH, NULL"),
+        (
+            json!({ "action": "Mask", "dataSources": [{ "dataSource": "warehouse", "type": "lost" }] }),
+            "HASH, NULL",
+        ),
         (json!({ "dataSources": [{ "dataSource": "warehouse", "type": "lost" }] }), "no type `lost`"),
-        (json!({ "action": "Filtered", "whatDataObjects": [by_name("a", &[], &[]), by_name("b", &[], &[])] }), "one table"),
+        (
+            json!({ "action": "Filtered", "whatDataObjects": [by_name("a", &[], &[]), by_name("b", &[], &[])] }),
+            "one table",
+        ),
         (json!({ "category": "lost" }), "category"),
     ] {
         let mut input = input;
@@ -359,23 +385,37 @@ async fn a_mask_is_in_one_data_source_and_shows_its_type() -> Result<(), Failure
 #[tokio::test]
 async fn what_is_out_of_force_or_deleted_is_taken_away() -> Result<(), Failure> {
     let (site, manager) = filled().await?;
-    let id = create(&manager, json!({ "name": "Readers", "whatDataObjects": [by_name("a", &["READ"], &[])] })).await?;
+    let id =
+        create(&manager, json!({ "name": "Readers", "whatDataObjects": [by_name("a", &["READ"], &[])] }))
+            .await?;
     site.export(&json!({})).await?;
     site.feedback(&json!([feedback(&id, "READERS")])).await?;
     let state = async |word: &str| {
-        let query = format!("mutation($id: ID!){{{word}AccessProvider(id: $id){{... on AccessProvider{{state}} ... on BaseError{{message}}}}}}");
-        Ok::<_, Failure>(manager.query(&query, &json!({ "id": id })).await?[format!("{word}AccessProvider")]["state"].clone())
+        let query = format!(
+            "mutation($id: ID!){{{word}AccessProvider(id: $id){{... on AccessProvider{{state}} ... on BaseError{{message}}}}}}"
+        );
+        Ok::<_, Failure>(
+            manager.query(&query, &json!({ "id": id })).await?[format!("{word}AccessProvider")]["state"]
+                .clone(),
+        )
     };
     assert_eq!(state("deactivate").await?, "Inactive");
     let written = entry(&site, &id, &json!({ "status": { "outOfSync": true } })).await?;
-    let granted = json!([{ "dataObject": { "fullName": "db.a", "type": "table" }, "permissions": ["SELECT"] }]);
-    assert_eq!((&written["delete"], &written["what"], &written["deleteWhat"]), (&json!(true), &json!([]), &granted));
+    let granted =
+        json!([{ "dataObject": { "fullName": "db.a", "type": "table" }, "permissions": ["SELECT"] }]);
+    assert_eq!(
+        (&written["delete"], &written["what"], &written["deleteWhat"]),
+        (&json!(true), &json!([]), &granted)
+    );
     site.feedback(&json!([feedback(&id, "READERS")])).await?;
     assert_eq!(entry(&site, &id, &json!({})).await?, Value::Null);
     // Back in force it is made anew.
     assert_eq!(state("activate").await?, "Active");
     let written = entry(&site, &id, &json!({})).await?;
-    assert_eq!((&written["delete"], &written["actualName"], &written["what"]), (&json!(false), &Value::Null, &granted));
+    assert_eq!(
+        (&written["delete"], &written["actualName"], &written["what"]),
+        (&json!(false), &Value::Null, &granted)
+    );
     // Feedback on that does not end one that was deleted meanwhile.
     manager.query(DELETE, &json!({ "id": id })).await?;
     site.feedback(&json!([feedback(&id, "READERS")])).await?;
@@ -389,20 +429,27 @@ async fn what_is_out_of_force_or_deleted_is_taken_away() -> Result<(), Failure> 
 #[tokio::test]
 async fn what_was_granted_on_an_object_that_is_gone_is_taken_back() -> Result<(), Failure> {
     let (site, manager) = filled().await?;
-    let object = |id: &str| json!({ "externalId": id, "name": id, "fullName": format!("db.{id}"), "type": "table", "parentExternalId": "a" });
-    site.import_objects(&json!([object("a.x")]), false).await?;
-    let id = create(&manager, json!({ "name": "All", "whatDataObjects": [by_name("a", &["WRITE"], &[])] })).await?;
-    let metadata = json!({ "dataObjectTypes": [{ "name": "table", "permissions": [{ "permission": "SELECT", "globalPermissions": ["write"] }] }] });
+    let part = json!([{ "externalId": "a.x", "name": "x", "fullName": "db.a.x", "type": "part", "parentExternalId": "a" }]);
+    site.import_objects(&part, false).await?;
+    let write = |name: &str, permission: &str| json!({ "name": name, "permissions": [{ "permission": permission, "globalPermissions": ["write"] }] });
+    let metadata = json!({ "dataObjectTypes": [write("table", "INSERT"), write("part", "FILL")] });
     site.client.query(METADATA, &json!({ "id": "warehouse", "input": metadata })).await?;
+    let id = create(&manager, json!({ "name": "All", "whatDataObjects": [by_name("a", &["WRITE"], &[])] }))
+        .await?;
     site.export(&json!({})).await?;
     site.feedback(&json!([feedback(&id, "ALL")])).await?;
     let tables = json!([{ "externalId": "a", "name": "a", "fullName": "db.a", "type": "table", "parentExternalId": "" },
         { "externalId": "b", "name": "b", "fullName": "db.b", "type": "table", "parentExternalId": "" }]);
     site.import_objects(&tables, true).await?;
+    reaches(&manager, &id, "OUT_OF_SYNC").await?;
     update(&manager, &id, json!({ "whatDataObjects": [] })).await?;
     let written = entry(&site, &id, &json!({})).await?;
     assert_eq!(written["what"], json!([]));
-    assert_eq!(written["deleteWhat"], json!([{ "dataObject": { "fullName": "db.a", "type": "table" }, "permissions": ["SELECT"] }]));
+    assert_eq!(
+        written["deleteWhat"],
+        json!([{ "dataObject": { "fullName": "db.a", "type": "table" }, "permissions": ["INSERT"] },
+            { "dataObject": { "fullName": "db.a.x", "type": "part" }, "permissions": ["FILL"] }])
+    );
     Ok(())
 }
 
@@ -440,7 +487,11 @@ async fn members_that_were_not_known_are_found_later_and_move_with_their_account
     anew[0]["externalId"] = json!("R2");
     let state = site.import_access(&json!([anew[0], second[0]]), true).await?;
     assert_eq!(
-        (&state["result"]["accessAdded"], &state["result"]["accessUpdated"], &state["result"]["accessRemoved"]),
+        (
+            &state["result"]["accessAdded"],
+            &state["result"]["accessUpdated"],
+            &state["result"]["accessRemoved"]
+        ),
         (&json!(0), &json!(1), &json!(0))
     );
     Ok(())
@@ -450,7 +501,11 @@ async fn members_that_were_not_known_are_found_later_and_move_with_their_account
 async fn a_data_source_is_left_with_the_next_feedback() -> Result<(), Failure> {
     let (site, manager) = filled().await?;
     let lake = site.server.ensure_data_source("lake", Some("test")).await?.data_source_id;
-    let id = create(&manager, json!({ "name": "Both", "dataSources": [{ "dataSource": "warehouse" }, { "dataSource": lake }] })).await?;
+    let id = create(
+        &manager,
+        json!({ "name": "Both", "dataSources": [{ "dataSource": "warehouse" }, { "dataSource": lake }] }),
+    )
+    .await?;
     site.export(&json!({})).await?;
     site.feedback(&json!([feedback(&id, "BOTH")])).await?;
     update(&manager, &id, json!({ "dataSources": [{ "dataSource": lake }] })).await?;
@@ -478,7 +533,9 @@ async fn long_lists_are_paged_to_their_end() -> Result<(), Failure> {
     for order in ["", ", order: [{name: desc}]"] {
         let (mut after, mut seen) = (Value::Null, std::collections::HashSet::new());
         loop {
-            let query = format!("query($id: ID!, $after: String){{accessProvider(id: $id){{... on AccessProvider{{whoList(after: $after, limit: 500{order}){{... on PagedResult{{pageInfo{{hasNextPage}} edges{{cursor node{{... on AccessWhoItem{{item{{... on User{{name}}}}}}}}}}}}}}}}}}}}");
+            let query = format!(
+                "query($id: ID!, $after: String){{accessProvider(id: $id){{... on AccessProvider{{whoList(after: $after, limit: 500{order}){{... on PagedResult{{pageInfo{{hasNextPage}} edges{{cursor node{{... on AccessWhoItem{{item{{... on User{{name}}}}}}}}}}}}}}}}}}}}"
+            );
             let page = manager.query(&query, &json!({ "id": id, "after": after })).await?["accessProvider"]["whoList"].clone();
             for edge in page["edges"].as_array().into_iter().flatten() {
                 seen.insert(edge["node"]["item"]["name"].to_string());
