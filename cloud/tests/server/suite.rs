@@ -2,6 +2,7 @@
 // runs on both engines; what is included cannot begin with documentation of the crate.
 
 mod access;
+mod access_controls;
 mod client;
 mod data_objects;
 mod engine;
