@@ -12,6 +12,7 @@ mod lifecycle;
 mod replicas;
 mod sign_in;
 mod transport;
+mod typed;
 mod usage;
 
 /// What a test can fail with.
