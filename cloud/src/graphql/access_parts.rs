@@ -61,7 +61,7 @@ impl Loader<LocksOf> for Batches {
                 let details = LockDetails { reason: row.try_get(2)? };
                 found.entry(LocksOf(row.try_get(0)?)).or_default().push(LockData { lock_key, details });
             }
-            Ok(found)
+            Ok::<_, sqlx::Error>(found)
         };
         read().await.map_err(internal)
     }
@@ -104,7 +104,7 @@ impl Loader<SourcesOf> for Batches {
                     metadata: known,
                 });
             }
-            Ok(found)
+            Ok::<_, sqlx::Error>(found)
         };
         read().await.map_err(internal)
     }
@@ -137,7 +137,7 @@ impl Loader<AccessProviderId> for Batches {
             let rows = sql.rows(self.store.pool()).await?;
             rows.iter()
                 .map(|row| Ok((AccessProviderId(row.try_get(0)?), AccessProvider::read(row, 0)?)))
-                .collect()
+                .collect::<Result<HashMap<_, _>, sqlx::Error>>()
         };
         read().await.map_err(internal)
     }

@@ -7,6 +7,7 @@ mod identities;
 mod lifecycle;
 mod sign_in;
 mod transport;
+mod triggers;
 mod usage;
 
 /// What a test can fail with.
