@@ -22,6 +22,8 @@ const SETTLED: Duration = Duration::from_secs(1);
 const LONGEST: Duration = Duration::from_secs(5);
 /// How long a claim holds if its server dies. Longer than it takes to write.
 const CLAIM: Duration = Duration::from_secs(60);
+/// How often what is over is removed.
+const TIDY: Duration = Duration::from_mins(5);
 /// How long a synchronisation that somebody asked for waits for a listener.
 const WAITS: Duration = Duration::from_mins(15);
 /// How long a stopping server waits for its connections to end.
@@ -39,14 +41,21 @@ impl Triggers {
     /// Delivers until the server stops and its connections have ended.
     pub(crate) async fn run(self: Arc<Self>) {
         let mut stop = self.stop.clone();
-        let mut touch = Instant::now();
+        let (mut touch, mut tidy) = (Instant::now(), Instant::now());
         while !*stop.borrow() {
             let work = async {
-                if touch <= Instant::now() {
-                    touch = Instant::now() + TOUCH;
+                if tidy <= Instant::now() {
+                    tidy = Instant::now() + TIDY;
                     self.tidy().await?;
                 }
-                if self.is_empty() { Ok(()) } else { self.deliver().await }
+                if self.is_empty() {
+                    return Ok(());
+                }
+                if touch <= Instant::now() {
+                    touch = Instant::now() + TOUCH;
+                    self.touch().await?;
+                }
+                self.deliver().await
             };
             if let Err(error) = work.await {
                 tracing::error!(%error, "triggers could not be delivered");
@@ -65,8 +74,9 @@ impl Triggers {
         let _ = timeout(GOODBYE, ended).await;
     }
 
+    /// Removes what nobody waits for any more.
     async fn tidy(&self) -> Result<(), sqlx::Error> {
-        self.touch().await?;
+        self.forget_the_dead().await?;
         sqlx::query("DELETE FROM sync_triggers WHERE requested_at < $1")
             .bind(now() - millis(WAITS))
             .execute(self.store.pool())
