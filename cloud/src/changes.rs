@@ -51,7 +51,7 @@ pub(crate) async fn forget(connection: &mut Connection) -> Result<(), sqlx::Erro
 /// its members reach, which may have to be looked at again because they name the members themselves.
 pub(crate) async fn touched(connection: &mut Connection, access_provider: &str) -> Result<(), sqlx::Error> {
     let rows = sqlx::query(
-        "WITH RECURSIVE reached (id) AS (SELECT $1 UNION SELECT w.access_provider_id FROM access_provider_who w \
+        "WITH RECURSIVE reached (id) AS (SELECT id FROM access_providers WHERE id = $1 UNION SELECT w.access_provider_id FROM access_provider_who w \
          JOIN reached r ON r.id = w.item WHERE w.kind = 'accessProvider') \
          SELECT DISTINCT y.data_source_id FROM reached r \
          JOIN access_provider_sync y ON y.access_provider_id = r.id ORDER BY y.data_source_id",

@@ -238,18 +238,6 @@ impl Metadata {
         self.data_object_types.iter().find(|object_type| object_type.name == name)
     }
 
-    /// The permissions of the source that read, write or admin stand for on this type of data objects.
-    pub(crate) fn expand<'m>(&'m self, object_type: &str, global: &'m str) -> impl Iterator<Item = &'m str> {
-        self.object_type(object_type)
-            .into_iter()
-            .flat_map(|object_type| &object_type.permissions)
-            .filter(move |permission| {
-                !permission.cannot_be_granted
-                    && permission.global_permissions.iter().any(|word| word.eq_ignore_ascii_case(global))
-            })
-            .map(|permission| permission.permission.as_str())
-    }
-
     /// Type, word and permission, for everything that read, write and admin can stand for.
     pub(crate) fn global_meanings(&self) -> impl Iterator<Item = (&str, &str, &str)> {
         self.data_object_types.iter().flat_map(|object_type| {
@@ -343,10 +331,13 @@ mod tests {
     #[test]
     fn global_permissions_unpack_by_type() {
         let metadata = table();
-        assert_eq!(metadata.expand("table", "READ").collect::<Vec<_>>(), ["SELECT"]);
-        assert_eq!(metadata.expand("table", "write").collect::<Vec<_>>(), ["SELECT", "INSERT"]);
-        assert_eq!(metadata.expand("table", "admin").collect::<Vec<_>>(), ["SELECT", "INSERT"]);
-        assert_eq!(metadata.expand("view", "read").count(), 0);
+        let expand = |word: &str| -> Vec<&str> {
+            let meanings = metadata.global_meanings().filter(|(_, meant, _)| *meant == word);
+            meanings.map(|(_, _, permission)| permission).collect()
+        };
+        assert_eq!(expand("read"), ["SELECT"]);
+        assert_eq!(expand("write"), ["SELECT", "INSERT"]);
+        assert_eq!(expand("admin"), ["SELECT", "INSERT"]);
     }
 
     #[test]

@@ -142,6 +142,13 @@ pub enum CloudCommand {
     after_help = "The environment variable RAITO_CLOUD_ADMIN_PASSWORD gives the administrator's password."
 )]
 pub struct ServeArgs {
+    /// Database: `sqlite`, a file in the folder, or postgres://USER:PASSWORD@HOST:PORT/DATABASE, which several servers
+    /// may share; better given by the environment variable, because arguments are visible to every user of the machine
+    #[arg(long, value_name = "ADDRESS", env = "RAITO_CLOUD_DATABASE", default_value = "sqlite", hide_env_values = true)]
+    pub database: String,
+    /// Time without a sign of life after which a job is given up as timed out
+    #[arg(long, value_name = "DURATION", default_value = "24h", value_parser = humantime::parse_duration)]
+    pub job_timeout: Duration,
     /// Folder for all data
     #[arg(long, value_name = "FOLDER", default_value = ".raito")]
     pub data_dir: PathBuf,
@@ -162,6 +169,9 @@ pub struct ServeArgs {
 /// Arguments of `cloud status`.
 #[derive(Debug, Args)]
 pub struct StatusArgs {
+    /// Database: `sqlite`, a file in the folder, or postgres://USER:PASSWORD@HOST:PORT/DATABASE
+    #[arg(long, value_name = "ADDRESS", env = "RAITO_CLOUD_DATABASE", default_value = "sqlite", hide_env_values = true)]
+    pub database: String,
     /// Folder for all data
     #[arg(long, value_name = "FOLDER", default_value = ".raito")]
     pub data_dir: PathBuf,
