@@ -12,6 +12,7 @@ mod lifecycle;
 mod replicas;
 mod sign_in;
 mod transport;
+mod triggers;
 mod typed;
 mod usage;
 

@@ -224,8 +224,8 @@ fn types_inside_a_target_are_strict_but_for_templates() {
         ("domain: a.b", "cannot be an organisation"),
         ("maximum-file-size: true", "must be a size"),
         ("sandbox: { network: ['*'] }", "every host"),
-        ("cron: '* * * * *'", "`cron` is known to Raito's CLI, not supported by this version"),
-        ("cli-container-liveness-file: x", "`cli-container-liveness-file` is known to Raito's CLI"),
+        ("cron: '* * * * *'", "`cron` has no effect inside a target"),
+        ("cli-container-liveness-file: x", "`cli-container-liveness-file` has no effect inside a target"),
         ("data-object-enrichers: []", "`data-object-enrichers` is known to Raito's CLI"),
         ("connector-version: 1.2.3", "`connector-version` is known to Raito's CLI"),
         ("debug: true", "`debug` has no effect inside a target"),
@@ -297,21 +297,16 @@ fn unknown_and_unsupported_keys_are_errors_everywhere() {
         "{errors}"
     );
     assert!(file("zzz: 1\n").errors().contains("unknown key `zzz`"));
-    for key in
-        ["cron", "frequency", "disable-log-forwarding-tag-sync", "repositories", "data-object-enrichers"]
-    {
-        let text: &'static str = Box::leak(format!("{key}: x\n").into_boxed_str());
-        let errors = file(text).errors();
-        let rest = format!(": `{key}` is known to Raito's CLI, not supported by this version");
-        assert!(errors.starts_with("/conf/raito.yml:1:") && errors.contains(&rest), "{errors}");
-    }
-    let errors = file("").variable("RAITO_CRON", "0 2 * * *").errors();
+    let errors = file("").variable("RAITO_CRON", "* 2 * * *").errors();
     assert!(
-        errors.starts_with("environment variable RAITO_CRON: `cron` is known to Raito's CLI"),
+        errors.starts_with("environment variable RAITO_CRON: `cron` must not come more often than once an hour"),
         "{errors}"
     );
-    let errors = flags(&[("frequency", "60")]).errors();
-    assert!(errors.starts_with("flag --frequency: `frequency` is known to Raito's CLI"), "{errors}");
+    assert!(file("frequency: 1.5\n").errors().contains("`frequency` is not a number of minutes"));
+    assert_eq!(file("frequency: 0\ncron: ''\n").errors(), "");
+    let settings = file("frequency: 60\ncron: '0 2 * * *'\n").resolve().unwrap();
+    assert_eq!(settings.continuous.schedule.map(|schedule| schedule.to_string()).as_deref(), Some("0 2 * * *"));
+    assert!(settings.warnings.iter().any(|warning| warning.to_string().contains("`frequency` has no effect")));
     assert!(flags(&[("connector-version", "1.0.0")]).errors().contains("flag --connector-version"));
     assert_eq!(flags(&[("connector-version", "Latest")]).errors(), "");
     assert!(file("config-file: x\n").errors().contains("no effect inside the file"));

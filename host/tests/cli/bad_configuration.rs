@@ -60,8 +60,8 @@ fn flags_that_nobody_knows_and_flags_that_are_not_here_are_refused() {
     place.run(&["--nonsense"]).failed(3, "unexpected argument '--nonsense'", "");
     place.run(&["--cron", "* * * * *"]).failed(
         3,
-        "flag --cron: `cron` is known to Raito's CLI, not supported by this version",
-        "nothing is ignored",
+        "flag --cron: `cron` must not come more often than once an hour",
+        "give a single minute",
     );
     let outcome = place.raito(&["add-target"]).finish().failed(3, "'add-target'", "");
     assert!(outcome.stderr.contains("known to Raito's CLI, not supported by this version"), "{outcome:?}");

@@ -14,6 +14,7 @@
 mod access_faults;
 mod bad_configuration;
 mod bad_connectors;
+mod continuous;
 mod faults;
 mod files;
 mod five_steps;
