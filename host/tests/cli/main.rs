@@ -12,17 +12,21 @@
 )]
 
 mod access_faults;
+mod add_target;
 mod bad_configuration;
 mod bad_connectors;
+mod behind_a_proxy;
 mod faults;
 mod files;
 mod five_steps;
+mod kinds;
 mod locks_and_tags;
 mod logging;
 mod network;
 mod options;
 mod own_cloud;
 mod place;
+mod proxy;
 mod servers;
 mod several_targets;
 mod surroundings;

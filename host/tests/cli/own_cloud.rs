@@ -10,18 +10,18 @@ use crate::five_steps::{EVERYTHING, company};
 use crate::place::{Outcome, Place, Raito, signal};
 use crate::servers::closed_port;
 
-const USER: &str = "admin@acme.example";
-const PASSWORD: &str = "Correct-Horse-7";
+pub(crate) const USER: &str = "admin@acme.example";
+pub(crate) const PASSWORD: &str = "Correct-Horse-7";
 
 /// A running server.
-struct Served {
+pub(crate) struct Served {
     child: Child,
     stderr: BufReader<std::process::ChildStderr>,
-    url: String,
+    pub(crate) url: String,
 }
 
 impl Served {
-    fn start(place: &Place) -> Self {
+    pub(crate) fn start(place: &Place) -> Self {
         let arguments = [
             "cloud",
             "serve",
@@ -71,7 +71,7 @@ impl Served {
     }
 
     /// Sends a GraphQL document as the administrator.
-    fn graphql(&self, document: &str, variables: &Value) -> Value {
+    pub(crate) fn graphql(&self, document: &str, variables: &Value) -> Value {
         let organisation = self.request("GET /admin/org/acme HTTP/1.1", "");
         let client_id = &organisation["ClientAppId"];
         let tokens = self.request(
@@ -93,7 +93,7 @@ impl Served {
     }
 
     /// Makes a data source. Gives its id and that of its identity store.
-    fn data_source(&self) -> (String, String) {
+    pub(crate) fn data_source(&self) -> (String, String) {
         let made = self.graphql(
             "mutation ($input:DataSourceInput!){createDataSource(input: $input){... on DataSource{id,identityStores{id}}}}",
             &json!({ "input": { "name": "Company" } }),
@@ -113,7 +113,7 @@ impl Drop for Served {
 }
 
 /// Writes a configuration for a cloud at this address.
-fn configure(place: &Place, url: &str, ids: (&str, &str), more: &str) {
+pub(crate) fn configure(place: &Place, url: &str, ids: (&str, &str), more: &str) {
     let target = company(&format!("data-source-id: \"{}\"\nidentity-store-id: \"{}\"\n{more}", ids.0, ids.1));
     let target = target.trim_end().replace('\n', "\n    ");
     place.write(
@@ -129,7 +129,7 @@ fn raito(place: &Place, secret: &str) -> Raito {
     place.raito(&["run", "--format", "json"]).env("SECRET", secret)
 }
 
-fn run(place: &Place, secret: &str) -> Outcome {
+pub(crate) fn run(place: &Place, secret: &str) -> Outcome {
     let outcome = raito(place, secret).finish();
     for text in [&outcome.stdout, &outcome.stderr, &place.read("raito.log")] {
         assert!(!text.contains(secret), "the secret was shown: {text}");

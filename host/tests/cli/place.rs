@@ -165,6 +165,11 @@ impl Raito {
         self
     }
 
+    /// The command, for whoever starts it in another way.
+    pub(crate) fn into_command(self) -> Command {
+        self.command
+    }
+
     /// Starts it with pipes for its output.
     pub(crate) fn start(mut self) -> Child {
         let input = self.input.map_or_else(Stdio::null, |file| fs::File::open(file).unwrap().into());
