@@ -170,7 +170,8 @@ impl Adding<'_> {
                         Err("letters, digits and dashes, beginning with a letter".to_owned())
                     }
                 });
-                domain = Some(self.asking.text("Domain of the organisation", domain.as_deref(), check).await?);
+                domain =
+                    Some(self.asking.text("Domain of the organisation", domain.as_deref(), check).await?);
             }
             let credentials = if outline.skip_authentication {
                 None
@@ -199,7 +200,9 @@ impl Adding<'_> {
                     return Ok((Some(client), keys));
                 }
                 Err(error) if complete || self.is_alone() => return Err(error.into()),
-                Err(error) => self.display.warning(&format!("that did not work: {}", escaped(&error.to_string()))),
+                Err(error) => {
+                    self.display.warning(&format!("that did not work: {}", escaped(&error.to_string())))
+                }
             }
         }
     }
@@ -264,7 +267,10 @@ impl Adding<'_> {
         let arguments = self.arguments;
         let mut keys = Keys::new();
         let Some(client) = client else {
-            let given = [("data-source-id", &arguments.data_source_id), ("identity-store-id", &arguments.identity_store_id)];
+            let given = [
+                ("data-source-id", &arguments.data_source_id),
+                ("identity-store-id", &arguments.identity_store_id),
+            ];
             keys.extend(given.into_iter().filter_map(|(key, id)| Some((key, id.clone()?))));
             return Ok(keys);
         };
@@ -282,11 +288,15 @@ impl Adding<'_> {
         Ok(keys)
     }
 
-    async fn data_source(&self, client: &CloudClient) -> Result<crate::cloud_client::DataSourceInfo, Failure> {
+    async fn data_source(
+        &self,
+        client: &CloudClient,
+    ) -> Result<crate::cloud_client::DataSourceInfo, Failure> {
         if let Some(id) = &self.arguments.data_source_id {
             return client.data_source(id).await?.ok_or_else(|| {
-                Failure::new(FailureKind::Cloud, format!("there is no data source `{id}`"))
-                    .hint("see the address of the data source's page in the web application, or --new-data-source")
+                Failure::new(FailureKind::Cloud, format!("there is no data source `{id}`")).hint(
+                    "see the address of the data source's page in the web application, or --new-data-source",
+                )
             });
         }
         if let Some(name) = &self.arguments.new_data_source {
@@ -297,13 +307,15 @@ impl Adding<'_> {
         }
         let mut known = client.data_sources().await?;
         known.sort_by_key(|source| source.name.to_lowercase());
-        let mut items: Vec<_> = known.iter().map(|source| escaped(&format!("{} ({})", source.name, source.id))).collect();
+        let mut items: Vec<_> =
+            known.iter().map(|source| escaped(&format!("{} ({})", source.name, source.id))).collect();
         items.push("make a new one".to_owned());
         let chosen = self.asking.choose("Data source in Raito Cloud", items).await?;
         if chosen < known.len() {
             return Ok(known.swap_remove(chosen));
         }
-        let name = self.asking.text("Name of the new data source", self.arguments.name.as_deref(), not_empty());
+        let name =
+            self.asking.text("Name of the new data source", self.arguments.name.as_deref(), not_empty());
         Ok(client.create_data_source(&name.await?).await?)
     }
 
@@ -323,13 +335,15 @@ impl Adding<'_> {
         }
         let mut known = client.identity_stores().await?;
         known.sort_by_key(|store| store.name.to_lowercase());
-        let mut items: Vec<_> = known.iter().map(|store| escaped(&format!("{} ({})", store.name, store.id))).collect();
+        let mut items: Vec<_> =
+            known.iter().map(|store| escaped(&format!("{} ({})", store.name, store.id))).collect();
         items.push("make a new one".to_owned());
         let chosen = self.asking.choose("Identity store in Raito Cloud", items).await?;
         if chosen < known.len() {
             return Ok(known.swap_remove(chosen).id);
         }
-        let name = self.asking.text("Name of the new identity store", self.arguments.name.as_deref(), not_empty());
+        let name =
+            self.asking.text("Name of the new identity store", self.arguments.name.as_deref(), not_empty());
         Ok(client.create_identity_store(&name.await?).await?.id)
     }
 
@@ -339,7 +353,9 @@ impl Adding<'_> {
             .iter()
             .map(|(name, value)| (name.to_lowercase(), value.clone()))
             .collect();
-        if let Some(unknown) = values.keys().find(|name| !info.parameters.iter().any(|known| known.name == **name)) {
+        if let Some(unknown) =
+            values.keys().find(|name| !info.parameters.iter().any(|known| known.name == **name))
+        {
             let message = format!("the connector `{}` has no parameter `{unknown}`", info.name);
             return Err(Failure::new(FailureKind::Parameter, message)
                 .hint("see `raito info` of the connector for its parameters"));
@@ -367,7 +383,9 @@ impl Adding<'_> {
                 let mut items = vec!["done".to_owned()];
                 items.extend(optional.iter().map(|known| format!("{}: {}", known.name, known.description)));
                 let chosen = self.asking.choose("Another parameter", items).await?;
-                let Some(chosen) = chosen.checked_sub(1).filter(|chosen| *chosen < optional.len()) else { break };
+                let Some(chosen) = chosen.checked_sub(1).filter(|chosen| *chosen < optional.len()) else {
+                    break;
+                };
                 let known = optional.swap_remove(chosen);
                 let value = self.value(&known).await?;
                 values.insert(known.name, value);
@@ -383,7 +401,8 @@ impl Adding<'_> {
         if !known.secret && !is_secret_name(&known.name) {
             return self.asking.text(&question, known.default.as_deref(), not_empty()).await;
         }
-        let ways = ["name an environment variable that holds it (recommended)", "write the value into the file"];
+        let ways =
+            ["name an environment variable that holds it (recommended)", "write the value into the file"];
         let way = self.asking.choose(&question, ways.map(str::to_owned).to_vec()).await?;
         if way == 1 {
             return self.asking.secret(&known.name).await;
@@ -421,7 +440,8 @@ impl Adding<'_> {
             (false, Asking::Nobody) => self.arguments.grant_network,
             (false, Asking::Person) if self.arguments.grant_network => true,
             (false, Asking::Person) => {
-                let question = format!("The connector asks for the network: {}. Grant it?", grants.join(", "));
+                let question =
+                    format!("The connector asks for the network: {}. Grant it?", grants.join(", "));
                 self.asking.confirm(&question).await?
             }
         };

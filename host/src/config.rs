@@ -15,6 +15,7 @@
 //! [`resolve`] is pure; [`find`] looks for the file.
 
 mod access;
+mod continuous;
 mod document;
 mod enrichers;
 mod error;
@@ -39,6 +40,7 @@ mod tests;
 pub(crate) use keys::flags as flag_keys;
 
 pub use access::{AccessSettings, BackupSettings, MaxRemovals};
+pub use continuous::ContinuousSettings;
 pub use enrichers::EnricherSettings;
 pub use error::{ConfigError, ConfigErrors, ConfigWarning, Origin, Problem};
 pub use file::{ConfigFile, find};

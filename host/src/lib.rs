@@ -32,6 +32,7 @@ pub mod progress;
 pub mod records;
 pub mod run;
 pub mod sandbox;
+pub mod schedule;
 pub mod secret;
 pub mod sinks;
 pub mod summary;

@@ -9,13 +9,14 @@ use std::process::ExitCode;
 use raito::access::Answer;
 use raito::add_target::{DEFAULT_FILE, Surroundings};
 use raito::cli::{
-    self, AccessCommand, AddTargetArgs, ApplyAccessArgs, Cli, CloudCommand, Command, Format, InfoArgs, ServeArgs, StatusArgs,
+    self, AccessCommand, AddTargetArgs, ApplyAccessArgs, Cli, CloudCommand, Command, Format, InfoArgs,
+    ServeArgs, StatusArgs,
 };
 use raito::config::{self, Inputs, Purpose, Settings};
 use raito::failure::{Failure, FailureKind};
 use raito::progress::Display;
 use raito::summary::RunSummary;
-use raito_cloud::{Server, ServerConfig};
+use raito_cloud::{Database, Server, ServerConfig};
 
 // Records are made of many small texts: more than half of the time went into the system's allocator.
 #[global_allocator]
@@ -221,17 +222,23 @@ async fn serve(arguments: &ServeArgs) -> Result<(), Failure> {
     let admin_email = arguments.admin_email.clone().unwrap_or_else(|| format!("admin@{domain}.local"));
     let config = ServerConfig {
         data_dir: arguments.data_dir.clone(),
+        database: database(&arguments.database)?,
+        job_timeout: arguments.job_timeout,
         listen: arguments.listen,
         domain: domain.clone(),
-        public_url: None,
+        public_url: arguments.public_url.as_ref().map(ToString::to_string),
         admin_email,
         admin_password: std::env::var("RAITO_CLOUD_ADMIN_PASSWORD")
             .ok()
             .filter(|password| !password.is_empty()),
+        ..ServerConfig::default()
     };
     let server = Server::start(config).await.map_err(|error| {
-        Failure::new(FailureKind::Cloud, format!("the server cannot be started: {error}"))
-            .hint("see that nobody else uses the folder or the address, or name others with --data-dir and --listen")
+        let hint = error.hint().unwrap_or_else(|| {
+            "see that nobody else uses the folder or the address, or name others with --data-dir and --listen"
+                .to_owned()
+        });
+        Failure::new(FailureKind::Cloud, format!("the server cannot be started: {error}")).hint(hint)
     })?;
     if let Some(admin) = server.first_admin() {
         tell(&format!("first start: created the administrator {}", admin.email));
@@ -264,9 +271,18 @@ async fn interrupted() -> u8 {
     INTERRUPTED
 }
 
+/// The text is not repeated in an error: it may hold a password.
+fn database(address: &str) -> Result<Database, Failure> {
+    address.parse().map_err(|error: raito_cloud::DatabaseAddressError| {
+        Failure::new(FailureKind::Cloud, format!("--database: {error}")).hint(error.hint())
+    })
+}
+
 async fn status(arguments: &StatusArgs) -> Result<(), Failure> {
-    let status = raito_cloud::status(&arguments.data_dir).await.map_err(|error| {
-        Failure::new(FailureKind::Cloud, error.to_string()).hint("give the folder with --data-dir")
+    let database = database(&arguments.database)?;
+    let status = raito_cloud::status(&arguments.data_dir, &database).await.map_err(|error| {
+        Failure::new(FailureKind::Cloud, error.to_string())
+            .hint("give the folder with --data-dir, or the database with --database")
     })?;
     print(&match arguments.format {
         Format::Text => raito::cloud_status::text(&status),

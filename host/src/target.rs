@@ -211,7 +211,8 @@ fn check_version(target: &TargetSettings, info: &ConnectorInfo, display: &Displa
         ));
         return Ok(());
     }
-    let message = format!("the connector `{name}` is version {found}, and `connector-version` asks for {wanted}");
+    let message =
+        format!("the connector `{name}` is version {found}, and `connector-version` asks for {wanted}");
     Err(Failure::new(FailureKind::ConnectorLoad, message)
         .hint("put that version where the connector is looked for, or write `connector-version: latest`"))
 }

@@ -2,9 +2,9 @@
 
 use sqlx::Row;
 
-use super::{Principal, Role};
+use super::{Principal, roles};
 use crate::ids::{fingerprint, new_secret, now};
-use crate::store::Store;
+use crate::store::{Connection, Store};
 
 /// How long an identity token is accepted, in seconds.
 pub(crate) const ID_TOKEN_SECONDS: i64 = 3600;
@@ -72,13 +72,12 @@ pub(crate) async fn holder(
 /// The caller behind an identity token, with roles as they are now.
 pub(crate) async fn principal(store: &Store, token: &str) -> Result<Option<Principal>, sqlx::Error> {
     let Some(user_id) = holder(store, token, TokenKind::Id).await? else { return Ok(None) };
-    let rows = sqlx::query("SELECT role FROM global_roles WHERE user_id = $1")
-        .bind(&user_id)
-        .fetch_all(store.pool())
-        .await?;
-    let mut roles = Vec::with_capacity(rows.len());
-    for row in rows {
-        roles.extend(Role::from_id(row.try_get(0)?));
-    }
+    let roles = roles::global(store, &user_id).await?;
     Ok(Some(Principal { user_id, roles }))
+}
+
+/// Signs a user out everywhere.
+pub(crate) async fn revoke_all(connection: &mut Connection, user_id: &str) -> Result<(), sqlx::Error> {
+    sqlx::query("DELETE FROM tokens WHERE user_id = $1").bind(user_id).execute(connection).await?;
+    Ok(())
 }

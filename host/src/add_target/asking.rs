@@ -27,7 +27,12 @@ impl Asking {
     }
 
     /// A text that passes the check.
-    pub(super) async fn text(self, question: &str, default: Option<&str>, check: Check) -> Result<String, Failure> {
+    pub(super) async fn text(
+        self,
+        question: &str,
+        default: Option<&str>,
+        check: Check,
+    ) -> Result<String, Failure> {
         let (question, default) = (question.to_owned(), default.map(str::to_owned));
         ask(move |theme| {
             let input = Input::<String>::with_theme(theme).with_prompt(question);

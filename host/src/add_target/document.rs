@@ -58,7 +58,10 @@ pub(super) fn scalar(text: &str) -> String {
         && !WORDS.contains(&text.to_ascii_lowercase().as_str());
     if plain {
         text.to_owned()
-    } else if text.chars().any(|character| character.is_control() || matches!(character, '\u{2028}' | '\u{2029}')) {
+    } else if text
+        .chars()
+        .any(|character| character.is_control() || matches!(character, '\u{2028}' | '\u{2029}'))
+    {
         // JSON's escapes are YAML's.
         serde_json::Value::from(text).to_string()
     } else {
@@ -108,7 +111,9 @@ pub(super) fn add(
     if !header.is_empty() {
         let mut at = outline.first_line().map_or(0, |first| first - 1);
         // A comment right above the first key is about it, unless the file begins with it.
-        let comment = |at: usize| at.checked_sub(1).and_then(|at| lines.get(at)).is_some_and(|line| line.starts_with('#'));
+        let comment = |at: usize| {
+            at.checked_sub(1).and_then(|at| lines.get(at)).is_some_and(|line| line.starts_with('#'))
+        };
         let mut above = at;
         while comment(above) {
             above -= 1;
@@ -176,8 +181,7 @@ mod tests {
         add(&outline.unwrap(), text, keys, &target)
     }
 
-    const NEW: &str =
-        "  - name: new\n    pg-password: 'it''s: {{PW}}'\n    sandbox:\n      network:\n        - 'db:5432'\n";
+    const NEW: &str = "  - name: new\n    pg-password: 'it''s: {{PW}}'\n    sandbox:\n      network:\n        - 'db:5432'\n";
 
     #[test]
     fn a_target_goes_behind_the_last_and_everything_else_stays() {

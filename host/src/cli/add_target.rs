@@ -9,8 +9,10 @@ use crate::secret::Secret;
 
 /// Arguments of `add-target`. What is missing is asked for on a terminal.
 #[derive(Debug, Args)]
-#[command(after_help = "Connector parameters stand behind `--`: --name=value. A value such as {{DB_PASSWORD}} stands \
-                        for the environment variable of that name.")]
+#[command(
+    after_help = "Connector parameters stand behind `--`: --name=value. A value such as {{DB_PASSWORD}} stands \
+                        for the environment variable of that name."
+)]
 pub struct AddTargetArgs {
     /// Name of the target
     #[arg(short = 'n', long, env = "RAITO_NAME", hide_env_values = true)]

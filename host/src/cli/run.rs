@@ -24,6 +24,9 @@ pub struct RunArgs {
     /// What the connector of single-target mode may do.
     #[command(flatten, next_help_heading = "Sandbox, with --connector-name")]
     pub sandbox: SandboxArgs,
+    /// When.
+    #[command(flatten, next_help_heading = "Schedule")]
+    pub schedule: ScheduleArgs,
     /// Which steps.
     #[command(flatten, next_help_heading = "Steps")]
     pub steps: StepArgs,
@@ -39,9 +42,6 @@ pub struct RunArgs {
     /// Of which steps Raito Cloud gets the log.
     #[command(flatten, next_help_heading = "Logs in Raito Cloud")]
     pub logs: LogForwardingArgs,
-    /// What is not supported.
-    #[command(flatten)]
-    pub unsupported: UnsupportedArgs,
     /// How to print the summary
     #[arg(long, value_enum, default_value_t, help_heading = "Output")]
     pub format: Format,
@@ -148,6 +148,28 @@ pub struct SandboxArgs {
     /// PEM file with roots that are trusted besides the usual ones
     #[arg(long, value_name = "FILE")]
     pub sandbox_ca_file: Option<PathBuf>,
+}
+
+flag_group! {
+    /// When runs begin in continuous mode.
+    ScheduleArgs
+    truths {
+        /// With --cron: run at the start as well
+        sync_at_startup = "sync-at-startup",
+        /// In continuous mode, do not listen for triggers of Raito Cloud
+        disable_websocket = "disable-websocket",
+    }
+    texts {
+        /// Keep running, and synchronise at these times, at most hourly: "0 2 * * *", @daily, "@every 2h"
+        #[arg(short = 'c')]
+        cron: String = "cron",
+        /// Keep running, and synchronise at the start and every so many minutes, at least 60
+        #[arg(short = 'f', value_name = "MINUTES")]
+        frequency: String = "frequency",
+        /// File that exists while triggers can be received
+        #[arg(hide = true, value_name = "FILE")]
+        cli_container_liveness_file: String = "cli-container-liveness-file",
+    }
 }
 
 flag_group! {
@@ -300,26 +322,6 @@ flag_group! {
     texts {}
 }
 
-flag_group! {
-    /// Flags of Raito's own CLI that the configuration refuses by name.
-    #[expect(missing_docs, reason = "they have no meaning here, and no help")]
-    UnsupportedArgs
-    truths {
-        #[arg(hide = true)]
-        sync_at_startup = "sync-at-startup",
-        #[arg(hide = true)]
-        disable_websocket = "disable-websocket",
-    }
-    texts {
-        #[arg(hide = true, short = 'c')]
-        cron: String = "cron",
-        #[arg(hide = true, short = 'f')]
-        frequency: String = "frequency",
-        #[arg(hide = true)]
-        cli_container_liveness_file: String = "cli-container-liveness-file",
-    }
-}
-
 impl RunArgs {
     /// Puts all flags into the highest layer of the configuration.
     pub(super) fn collect(&self, overrides: &mut Overrides) {
@@ -328,11 +330,11 @@ impl RunArgs {
         self.sync.collect(overrides);
         self.sandbox.collect(overrides);
         self.backups.collect(overrides);
+        self.schedule.collect(overrides);
         self.logs.collect(overrides);
         self.steps.collect(overrides);
         self.locks.collect(overrides);
         self.tags.collect(overrides);
-        self.unsupported.collect(overrides);
     }
 }
 

@@ -102,7 +102,9 @@ fn logs_are_forwarded_unless_a_flag_forbids_it() {
 
 #[test]
 fn completion_scripts_name_the_commands() {
-    for shell in [CompletionShell::Bash, CompletionShell::Zsh, CompletionShell::Fish, CompletionShell::Powershell] {
+    for shell in
+        [CompletionShell::Bash, CompletionShell::Zsh, CompletionShell::Fish, CompletionShell::Powershell]
+    {
         let script = String::from_utf8(completion(shell)).unwrap();
         assert!(script.contains("apply-access") && script.contains("add-target"), "{shell:?}");
     }

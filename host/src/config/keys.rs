@@ -42,10 +42,6 @@ pub(super) const GLOBAL: &[&str] = &[
     "disable-log-forwarding-data-usage-sync",
     "disable-log-forwarding-resource-provider-sync",
     "disable-log-forwarding-tag-sync",
-];
-
-/// Options of Raito's own CLI that this version refuses, wherever they stand.
-pub(super) const UNSUPPORTED: &[&str] = &[
     "cron",
     "frequency",
     "sync-at-startup",
@@ -56,13 +52,9 @@ pub(super) const UNSUPPORTED: &[&str] = &[
 /// Keys of the top level that have neither flag nor environment variable.
 pub(super) const FILE_ONLY: [&str; 3] = ["targets", "data-object-enrichers", "repositories"];
 
-/// Likewise, in targets only.
-pub(super) const UNSUPPORTED_IN_TARGET: &[&str] = &[
-    "only-out-of-sync-data",
-    "skip-data-access-import",
-    "data-object-parent",
-    "data-object-excludes",
-];
+/// Keys that Raito's own CLI sets itself for triggers; in a target they are refused.
+pub(super) const UNSUPPORTED_IN_TARGET: &[&str] =
+    &["only-out-of-sync-data", "skip-data-access-import", "data-object-parent", "data-object-excludes"];
 
 /// Keys that mean something at the top level and would be silently dropped inside a target.
 pub(super) const NOT_IN_TARGET: &[&str] = &[
@@ -76,6 +68,11 @@ pub(super) const NOT_IN_TARGET: &[&str] = &[
     "embedded",
     "embedded-data-dir",
     "connector-path",
+    "cron",
+    "frequency",
+    "sync-at-startup",
+    "disable-websocket",
+    "cli-container-liveness-file",
     "repositories",
     "disable-log-forwarding",
     "disable-log-forwarding-data-source-sync",

@@ -122,21 +122,18 @@ impl Outline {
     ///
     /// # Errors
     /// One of the texts is not valid.
-    pub fn grew_by(
-        &self,
-        changed: &str,
-        keys: &[(&str, &str)],
-        target: &str,
-    ) -> Result<bool, ConfigErrors> {
+    pub fn grew_by(&self, changed: &str, keys: &[(&str, &str)], target: &str) -> Result<bool, ConfigErrors> {
         let path = Path::new("raito.yml");
         let new = document::parse(path.to_owned(), changed)?;
         let target = document::parse(path.to_owned(), target)?;
         let find = |entries: &[Entry], key: &str| {
             entries.iter().find(|entry| entry.key == key).map(|entry| entry.value.clone())
         };
-        let kept = self.entries.iter().filter(|entry| entry.key != "targets").all(|old| {
-            find(&new, &old.key).is_some_and(|new| same(&old.value, &new))
-        });
+        let kept = self
+            .entries
+            .iter()
+            .filter(|entry| entry.key != "targets")
+            .all(|old| find(&new, &old.key).is_some_and(|new| same(&old.value, &new)));
         let added = keys.iter().all(|(key, value)| {
             find(&new, key).is_some_and(|node| node.value == Value::Text((*value).to_owned()))
         });
@@ -190,5 +187,8 @@ fn same(left: &Node, right: &Node) -> bool {
 
 fn same_entries(left: &[Entry], right: &[Entry]) -> bool {
     left.len() == right.len()
-        && left.iter().zip(right).all(|(left, right)| left.key == right.key && same(&left.value, &right.value))
+        && left
+            .iter()
+            .zip(right)
+            .all(|(left, right)| left.key == right.key && same(&left.value, &right.value))
 }

@@ -11,7 +11,7 @@ use super::parameters::Parameters;
 use super::settings::{LogForwarding, LogSettings, Settings, SkipSettings, Target, TargetSettings};
 use super::source::{Layers, Source};
 use super::target::{self, Defaults};
-use super::{ConfigFile, Environment, Overrides, access, enrichers, keys, sandbox, values};
+use super::{ConfigFile, Environment, Overrides, access, continuous, enrichers, keys, sandbox, values};
 use crate::secret::Secret;
 
 const DEFAULT_FILE_SIZE: u64 = 512 << 20;
@@ -75,6 +75,8 @@ pub fn resolve(inputs: &Inputs<'_>) -> Result<Settings, ConfigErrors> {
         output: layers.truth("log-output").unwrap_or(false),
         debug: layers.truth("debug").unwrap_or(false),
     };
+    let liveness_file = path(&mut layers, "cli-container-liveness-file", inputs.working_dir, &base);
+    let continuous = continuous::read(&mut layers, liveness_file, &mut warnings);
     let log_forwarding = log_forwarding(&mut layers);
     check_repositories(&mut layers, &mut warnings);
     let connector_name = layers.text("connector-name");
@@ -95,6 +97,7 @@ pub fn resolve(inputs: &Inputs<'_>) -> Result<Settings, ConfigErrors> {
         access_file: defaults.access.file.clone(),
         only_targets,
         log,
+        continuous,
         log_forwarding,
         targets,
         single_target: connector_name.is_some(),
@@ -111,13 +114,8 @@ pub(super) fn base_dir(inputs: &Inputs<'_>) -> PathBuf {
     }
 }
 
-/// Refuses what is not known or not supported, in every layer.
+/// Refuses what is not known, in the file: flags and environment are asked for by name.
 fn refuse_unknown(layers: &mut Layers<'_>) {
-    for key in keys::UNSUPPORTED {
-        for node in layers.all(key) {
-            layers.errors.push(node.origin, Problem::Unsupported { key: (*key).to_owned() });
-        }
-    }
     for entry in layers.entries {
         let key = entry.key.as_str();
         if key == "config-file" {
@@ -125,7 +123,7 @@ fn refuse_unknown(layers: &mut Layers<'_>) {
             let hint = Some("give --config-file on the command line".to_owned());
             let problem = Problem::Invalid { key: key.to_owned(), reason, hint };
             layers.errors.push(entry.origin.clone(), problem);
-        } else if !keys::UNSUPPORTED.contains(&key) && !keys::top_level().any(|known| known == key) {
+        } else if !keys::top_level().any(|known| known == key) {
             let suggestion = nearest(key, keys::top_level());
             let problem = Problem::UnknownKey { key: key.to_owned(), within: None, suggestion };
             layers.errors.push(entry.origin.clone(), problem);

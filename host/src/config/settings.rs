@@ -6,6 +6,7 @@ use semver::Version;
 use url::Url;
 
 use super::access::{AccessSettings, BackupSettings};
+use super::continuous::ContinuousSettings;
 use super::enrichers::EnricherSettings;
 use super::error::{ConfigErrors, ConfigWarning};
 use super::locks::LockSettings;
@@ -39,6 +40,8 @@ pub struct Settings {
     pub only_targets: Vec<String>,
     /// Where log lines go.
     pub log: LogSettings,
+    /// When runs begin, if there is to be more than one.
+    pub continuous: ContinuousSettings,
     /// Of which steps Raito Cloud gets the log.
     pub log_forwarding: LogForwarding,
     /// All targets in the order of the file, or the single one of single-target mode.

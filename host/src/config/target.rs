@@ -86,11 +86,10 @@ impl Reader<'_> {
         let mut parameters = Parameters::default();
         let mut source = self.sort(entries, &mut parameters, warnings);
 
-        let connector_version =
-            match (source.text("connector-version"), source.entry("connector-version")) {
-                (Some(text), Some(entry)) => version(&text, &entry.value.origin, &mut source.errors),
-                _ => None,
-            };
+        let connector_version = match (source.text("connector-version"), source.entry("connector-version")) {
+            (Some(text), Some(entry)) => version(&text, &entry.value.origin, &mut source.errors),
+            _ => None,
+        };
         let connector_name = source.text("connector-name");
         let maximum_file_size = match source.entry("maximum-file-size") {
             Some(entry) => maximum_file_size(&entry.value, self.environment, &mut source.errors),
@@ -184,9 +183,7 @@ impl Reader<'_> {
         for entry in entries {
             let key = canonical(&entry.key);
             let empty = entry.value.value == Value::Null;
-            if keys::UNSUPPORTED.contains(&key.as_str())
-                || keys::UNSUPPORTED_IN_TARGET.contains(&key.as_str())
-            {
+            if keys::UNSUPPORTED_IN_TARGET.contains(&key.as_str()) {
                 if !empty {
                     errors.push(entry.origin.clone(), Problem::Unsupported { key });
                 }
@@ -338,7 +335,6 @@ pub(super) fn canonical(key: &str) -> String {
 fn slip(key: &str) -> Option<&'static str> {
     let limit = if key.len() >= 12 { 2 } else { 1 };
     keys::of_target()
-        .chain(keys::UNSUPPORTED.iter().copied())
         .filter(|known| known.len() > 4)
         .find(|known| strsim::damerau_levenshtein(known, key) <= limit)
 }

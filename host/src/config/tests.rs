@@ -478,10 +478,17 @@ fn what_signs_in_to_raito_cloud_is_looked_at_for_a_sync_alone() {
 
 #[test]
 fn versions_of_connectors() {
-    for (text, version) in [("latest", None), ("LATEST", None), ("v1.2.3-rc.1", Some("1.2.3-rc.1")), ("0.4.0", Some("0.4.0"))] {
-        let text: &'static str =
-            Box::leak(format!("embedded: true\ntargets: [{{connector-name: c, connector-version: {text}}}]\n").into_boxed_str());
-        assert_eq!(file(text).target().connector_version.map(|version| version.to_string()).as_deref(), version);
+    for (text, version) in
+        [("latest", None), ("LATEST", None), ("v1.2.3-rc.1", Some("1.2.3-rc.1")), ("0.4.0", Some("0.4.0"))]
+    {
+        let text: &'static str = Box::leak(
+            format!("embedded: true\ntargets: [{{connector-name: c, connector-version: {text}}}]\n")
+                .into_boxed_str(),
+        );
+        assert_eq!(
+            file(text).target().connector_version.map(|version| version.to_string()).as_deref(),
+            version
+        );
     }
     let flags = flags(&[("embedded", "true"), ("connector-name", "c"), ("connector-version", "1.0.0")]);
     assert_eq!(flags.target().connector_version.unwrap().to_string(), "1.0.0");
@@ -508,8 +515,13 @@ fn enrichers_of_a_target_are_those_it_names_with_its_parameters_laid_over() {
 
 #[test]
 fn repositories_are_checked_and_told_to_have_no_effect() {
-    let settings = file("embedded: true\nrepositories:\n  - {name: acme, token: \"{{GONE}}\"}\n").resolve().unwrap();
-    assert!(settings.warnings[0].to_string().contains("`repositories` has no effect"), "{:?}", settings.warnings);
+    let settings =
+        file("embedded: true\nrepositories:\n  - {name: acme, token: \"{{GONE}}\"}\n").resolve().unwrap();
+    assert!(
+        settings.warnings[0].to_string().contains("`repositories` has no effect"),
+        "{:?}",
+        settings.warnings
+    );
     assert!(file("repositories: {name: x}\n").errors().contains("must be a list of maps"));
     assert!(file("repositories: [{name: x, pass: y}]\n").errors().contains("must be a list of maps"));
 }

@@ -99,7 +99,9 @@ impl<'a> Task<'a> {
     fn no_log(&self, why: &str) {
         let why = crate::sandbox::escaped(why);
         let loaded = &self.target.loaded;
-        loaded.display.warning(&format!("{}: the log was not handed in: {why}", self.target.title(self.step)));
+        loaded
+            .display
+            .warning(&format!("{}: the log was not handed in: {why}", self.target.title(self.step)));
     }
 
     /// Adds a line to the log of the task alone.
@@ -165,7 +167,7 @@ impl<'a> Task<'a> {
             }
         };
         done.push(StepSummary { step: self.step, status, results, elapsed: started.elapsed() });
-        failure.map_or(Ok(()), Err)
+        failure.map_or(Ok(()), |failure| Err(failure.of(self.step.label())))
     }
 
     /// Sends an event of the task, with the connector's warnings since the event before. A step does not fail

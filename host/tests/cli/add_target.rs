@@ -5,8 +5,8 @@ use std::os::unix::fs::PermissionsExt as _;
 use rexpect::session::{PtySession, spawn_command};
 use serde_json::json;
 
-use crate::own_cloud::{PASSWORD, Served, USER};
 use crate::place::{Place, guest, signal};
+use crate::served::{PASSWORD, Served, USER};
 
 /// How long an answer of the program may take.
 const PATIENCE: u64 = 30_000;
@@ -24,7 +24,7 @@ fn answer(terminal: &mut PtySession, question: &str, answer: &str) {
 fn a_terminal_is_asked_and_the_file_extended() {
     let place = Place::new();
     let served = Served::start(&place);
-    served.data_source();
+    served.data_source("Company");
     let before = format!(
         "# ours\n\nraito-url-override: \"{}\" # at home\ntargets:\n  # off for now\n  - name: other # keep\n    connector-name: x\n\n# loud\ndebug: true\n",
         served.url
@@ -66,14 +66,17 @@ fn a_terminal_is_asked_and_the_file_extended() {
         written(source),
         written(store),
     );
-    let expected = before.replace("raito-url", &format!("{top}raito-url")).replace("\n# loud", &format!("{target}\n# loud"));
+    let expected = before
+        .replace("raito-url", &format!("{top}raito-url"))
+        .replace("\n# loud", &format!("{target}\n# loud"));
     let found = place.read("raito.yml");
     assert_eq!(found, expected);
     let mode = std::fs::metadata(place.path().join("raito.yml")).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
     assert_eq!(place.holds("Wrong-Horse-8").or(place.holds(PASSWORD)), None, "no password is stored");
 
-    let run = place.raito(&["run", "--format", "json", "--only-targets", "hr"]).env("RAITO_API_SECRET", PASSWORD);
+    let run =
+        place.raito(&["run", "--format", "json", "--only-targets", "hr"]).env("RAITO_API_SECRET", PASSWORD);
     let run = run.finish().succeeded();
     assert_eq!(run.steps("hr")[1], "identity-store users 4/0/0/0");
 }
@@ -118,18 +121,32 @@ fn flags_say_everything_where_there_is_no_terminal() {
         "no terminal",
     );
     assert!(!place.path().join("raito.yml").exists());
-    let outcome =
-        add(&["-n", "hr", "-c", &connector, "--new-data-source", "HR"], &["--users=5", "--failing", "{{WHO}}"]).succeeded();
+    let outcome = add(
+        &["-n", "hr", "-c", &connector, "--new-data-source", "HR"],
+        &["--users=5", "--failing", "{{WHO}}"],
+    )
+    .succeeded();
     assert!(outcome.stdout.contains("set RAITO_API_SECRET"), "{outcome:?}");
     let text = place.read("raito.yml");
-    assert!(text.starts_with(&format!("domain: acme\napi-user: '{USER}'\ntargets:\n  - name: hr\n")), "{text}");
+    assert!(
+        text.starts_with(&format!("domain: acme\napi-user: '{USER}'\ntargets:\n  - name: hr\n")),
+        "{text}"
+    );
     assert!(text.ends_with("    users: '5'\n    failing: '{{WHO}}'\n"), "{text}");
     let run = place.raito(&["run", "--format", "json", "--raito-url-override", &served.url]);
     let run = run.env("RAITO_API_SECRET", PASSWORD).env("WHO", "nobody").finish().succeeded();
     assert_eq!(run.steps("hr")[1], "identity-store users 5/0/0/0");
 
-    add(&["-n", "hr", "-c", &connector, "-d", "x"], &[]).failed(3, "there is a target `hr` already", "--name");
-    add(&["-n", "a", "-c", &connector, "-d", "gone"], &[]).failed(5, "there is no data source `gone`", "--new-data-source");
+    add(&["-n", "hr", "-c", &connector, "-d", "x"], &[]).failed(
+        3,
+        "there is a target `hr` already",
+        "--name",
+    );
+    add(&["-n", "a", "-c", &connector, "-d", "gone"], &[]).failed(
+        5,
+        "there is no data source `gone`",
+        "--new-data-source",
+    );
     add(&["-n", "a", "-c", "nowhere"], &[]).failed(20, "`nowhere` was not found", "connector-path");
     let unknown = add(&["-n", "a", "-c", &connector, "--new-data-source", "B"], &["--colour=red"]);
     unknown.failed(11, "has no parameter `colour`", "raito info");
@@ -140,7 +157,17 @@ fn flags_say_everything_where_there_is_no_terminal() {
         "behind `--`",
     );
     let outcome = place
-        .raito(&["add-target", "--domain", "acme", "-n", "a", "-c", &connector, "--raito-url-override", &served.url])
+        .raito(&[
+            "add-target",
+            "--domain",
+            "acme",
+            "-n",
+            "a",
+            "-c",
+            &connector,
+            "--raito-url-override",
+            &served.url,
+        ])
         .finish();
     outcome.failed(3, "nobody can be asked for `RAITO_API_SECRET`", "flags");
     assert_eq!(place.read("raito.yml"), text);
@@ -157,17 +184,21 @@ fn a_cloud_of_ones_own_needs_no_account() {
         .raito(&["add-target", "--config-file", "own.yml", "-n", "it's", "-c", &connector])
         .finish()
         .succeeded();
-    assert!(outcome.stdout.contains("next: raito run --config-file own.yml --only-targets 'it'\\''s'"), "{outcome:?}");
+    assert!(
+        outcome.stdout.contains("next: raito run --config-file own.yml --only-targets 'it'\\''s'"),
+        "{outcome:?}"
+    );
     assert!(place.read("own.yml").contains("targets:\r\n  - name: 'it''s'\r\n"));
     let run = place.run(&["--config-file", "own.yml", "--only-targets", "it's"]).succeeded();
     assert_eq!(run.steps("it's").len(), 6);
     place.write("raito.toml", "");
     place.raito(&["add-target"]).finish().failed(3, "raito.toml is not YAML", "by hand");
     place.write("flow.yml", "{embedded: true, targets: [{name: a}]}\n");
-    place
-        .raito(&["add-target", "--config-file", "flow.yml", "-n", "b", "-c", &connector])
-        .finish()
-        .failed(3, "flow.yml cannot be extended", "and add:");
+    place.raito(&["add-target", "--config-file", "flow.yml", "-n", "b", "-c", &connector]).finish().failed(
+        3,
+        "flow.yml cannot be extended",
+        "and add:",
+    );
     assert_eq!(place.read("flow.yml"), "{embedded: true, targets: [{name: a}]}\n");
 }
 
@@ -200,9 +231,12 @@ fn the_network_that_a_connector_asks_for_is_granted_when_somebody_says_so() {
 #[test]
 fn completion_scripts_are_results() {
     let place = Place::new();
-    for (shell, part) in
-        [("bash", "complete -F _raito"), ("zsh", "#compdef raito"), ("fish", "complete -c raito"), ("powershell", "Register-ArgumentCompleter")]
-    {
+    for (shell, part) in [
+        ("bash", "complete -F _raito"),
+        ("zsh", "#compdef raito"),
+        ("fish", "complete -c raito"),
+        ("powershell", "Register-ArgumentCompleter"),
+    ] {
         let outcome = place.raito(&["completion", shell]).finish().succeeded();
         assert!(outcome.stdout.contains(part) && outcome.stderr.is_empty(), "{shell}: {outcome:?}");
     }

@@ -59,7 +59,8 @@ fn a_connector_without_any_step_lacks_an_export() {
 fn an_import_that_is_not_offered_is_named_before_anything_runs() {
     // A session with Raito Cloud is for connectors that manage its resources. This one hides that it does.
     let mut component = std::fs::read(guest("session")).unwrap();
-    let (name, other) = (b"raito:connector/resource-provider@0.1.0", b"raito:connector/resource-provided@0.1.0");
+    let (name, other) =
+        (b"raito:connector/resource-provider@0.1.0", b"raito:connector/resource-provided@0.1.0");
     for at in 0..component.len() - name.len() {
         if component[at..].starts_with(name) {
             component[at..at + name.len()].copy_from_slice(other);

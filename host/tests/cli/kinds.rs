@@ -3,13 +3,14 @@
 use serde_json::Value;
 
 use crate::five_steps::{EVERYTHING, company};
-use crate::own_cloud::{PASSWORD, Served, configure, run};
+use crate::gateway::Gateway;
+use crate::own_cloud::run;
 use crate::place::{Place, guest};
-use crate::proxy::Proxy;
+use crate::served::{PASSWORD, Served, configure};
 
 /// A configuration for a server with a target that has another connector than the company.
-fn with_connector(place: &Place, proxy: &Proxy, source: &str, name: &str, more: &str) {
-    configure(place, &proxy.url(), (source, "is-1"), more);
+fn with_connector(place: &Place, gateway: &Gateway, source: &str, name: &str, more: &str) {
+    configure(place, &gateway.url(), (source, "is-1"), more);
     let text = place.read("raito.yml");
     place.write(
         "raito.yml",
@@ -17,8 +18,8 @@ fn with_connector(place: &Place, proxy: &Proxy, source: &str, name: &str, more: 
     );
 }
 
-fn variables(proxy: &Proxy, name: &str) -> Value {
-    let found = proxy.seen().into_iter().rev().find(|request| request.name() == name);
+fn variables(gateway: &Gateway, name: &str) -> Value {
+    let found = gateway.seen().into_iter().rev().find(|request| request.name() == name);
     let body: Value = serde_json::from_str(&found.unwrap_or_else(|| panic!("no {name}")).body).unwrap();
     body["variables"]["input"].clone()
 }
@@ -27,30 +28,42 @@ fn variables(proxy: &Proxy, name: &str) -> Value {
 fn a_catalogue_has_a_tag_step_alone() {
     let place = Place::new();
     let served = Served::start(&place);
-    let (source, _) = served.data_source();
-    let proxy = Proxy::new(&served.url, |_| None);
-    with_connector(&place, &proxy, &source, "catalogue", "word: it's");
+    let (source, _) = served.data_source("Company");
+    let gateway = Gateway::new(&served.url, |_| None);
+    with_connector(&place, &gateway, &source, "catalogue", "word: it's");
     place.raito(&["info", &guest("catalogue").display().to_string()]).finish().succeeded();
     let outcome = run(&place, PASSWORD).succeeded();
     assert_eq!(outcome.steps("company"), ["tags tags 0/0/0/0"]);
     assert_eq!(outcome.target("company")["steps"][0]["results"][0]["total"], 2);
-    let import = variables(&proxy, "importTagsRequest");
+    let import = variables(&gateway, "importTagsRequest");
     let settings = &import["importSettings"];
-    assert_eq!((settings["dataSource"].as_str(), settings["identitySource"].as_str()), (Some(source.as_str()), Some("is-1")));
+    assert_eq!(
+        (settings["dataSource"].as_str(), settings["identitySource"].as_str()),
+        (Some(source.as_str()), Some("is-1"))
+    );
     assert_eq!(settings["tagSourcesScope"], serde_json::json!(["catalogue"]));
-    let names = proxy.names();
+    let names = gateway.names();
     let task: Vec<_> = names.iter().filter(|name| name.contains(" TAG")).map(String::as_str).collect();
     let task: Vec<_> = task.into_iter().filter(|name| !name.contains("QUEUED")).collect();
     assert_eq!(
         task,
-        ["addTaskEvent TAG STARTED", "addTaskEvent TAG DATA_UPLOAD", "addTaskEvent TAG COMPLETED", "addLogFileToTask TAG"]
+        [
+            "addTaskEvent TAG STARTED",
+            "addTaskEvent TAG DATA_UPLOAD",
+            "addTaskEvent TAG COMPLETED",
+            "addLogFileToTask TAG"
+        ]
     );
     assert!(!names.iter().any(|name| name.starts_with("addTaskEvent DS")), "{names:?}");
     // What the connector warned about goes with the next event, and no further.
-    assert_eq!(variables(&proxy, "addTaskEvent TAG DATA_UPLOAD")["warnings"], serde_json::json!(["the catalogue is old"]));
-    assert!(variables(&proxy, "addTaskEvent TAG COMPLETED")["warnings"].is_null());
+    assert_eq!(
+        variables(&gateway, "addTaskEvent TAG DATA_UPLOAD")["warnings"],
+        serde_json::json!(["the catalogue is old"])
+    );
+    assert!(variables(&gateway, "addTaskEvent TAG COMPLETED")["warnings"].is_null());
 
-    let skipped = place.raito(&["run", "--format", "json", "--skip-tag-sync"]).env("SECRET", PASSWORD).finish();
+    let skipped =
+        place.raito(&["run", "--format", "json", "--skip-tag-sync"]).env("SECRET", PASSWORD).finish();
     assert_eq!(skipped.succeeded().steps("company"), ["tags skipped by configuration"]);
 }
 
@@ -72,25 +85,30 @@ fn the_file_of_tags_is_that_of_raitos_own_connectors() {
 fn a_resource_provider_gets_a_session_without_credentials() {
     let place = Place::new();
     let served = Served::start(&place);
-    let (source, _) = served.data_source();
-    let proxy = Proxy::new(&served.url, |_| None);
-    with_connector(&place, &proxy, &source, "session", "");
+    let (source, _) = served.data_source("Company");
+    let gateway = Gateway::new(&served.url, |_| None);
+    with_connector(&place, &gateway, &source, "session", "");
     let outcome = run(&place, PASSWORD).succeeded();
     assert_eq!(outcome.steps("company"), ["resource-provider Resource objects 1/2/3/0"]);
-    let names = proxy.names();
+    let names = gateway.names();
     let task: Vec<_> = names.iter().filter(|name| name.contains(" RP")).map(String::as_str).collect();
     assert_eq!(
         task,
-        ["addTaskEvent RP STARTED", "addTaskEvent RP DATA_PROCESSING", "addTaskEvent RP COMPLETED", "addLogFileToTask RP"]
+        [
+            "addTaskEvent RP STARTED",
+            "addTaskEvent RP DATA_PROCESSING",
+            "addTaskEvent RP COMPLETED",
+            "addLogFileToTask RP"
+        ]
     );
     assert!(names.contains(&"currentUser".to_owned()), "{names:?}");
     let log = place.holds("[info] session: data source ").expect("what the connector said is in the log");
     assert!(std::fs::read_to_string(log).unwrap().contains("admin@acme.example"));
 
-    with_connector(&place, &proxy, &source, "session", "document: \"{nothingOfTheKind}\"");
+    with_connector(&place, &gateway, &source, "session", "document: \"{nothingOfTheKind}\"");
     let outcome = run(&place, PASSWORD).succeeded();
     assert_eq!(outcome.steps("company"), ["resource-provider Resource objects 0/0/0/1"]);
-    with_connector(&place, &proxy, &source, "session", "variables: \"[1]\"");
+    with_connector(&place, &gateway, &source, "session", "variables: \"[1]\"");
     run(&place, PASSWORD).failed(13, "the variables are not a JSON object", "");
     let flag = "--skip-resource-provider-sync";
     let skipped = place.raito(&["run", "--format", "json", flag]).env("SECRET", PASSWORD).finish();
@@ -104,7 +122,10 @@ fn enriched(top: &str, own: &str) -> Place {
     let fill = |text: &str| text.replace("ENRICHER", &enricher);
     place.configure(
         &fill(top),
-        &[company(&format!("delete-temp-files: false\ntag-overwrite-key-for-data-object-owners: keeper\n{}", fill(own)))],
+        &[company(&format!(
+            "delete-temp-files: false\ntag-overwrite-key-for-data-object-owners: keeper\n{}",
+            fill(own)
+        ))],
     );
     place
 }
@@ -123,7 +144,8 @@ fn enrichers_add_to_data_objects_one_after_the_other() {
     let objects = objects.as_array().unwrap();
     let ids: Vec<_> = objects.iter().map(|object| object["fullName"].as_str().unwrap()).collect();
     assert_eq!(ids, ["company", "hr", "hr.salaries"]);
-    let tags: Vec<_> = objects[1]["tags"].as_array().unwrap().iter().map(|tag| tag["value"].as_str().unwrap()).collect();
+    let tags: Vec<_> =
+        objects[1]["tags"].as_array().unwrap().iter().map(|tag| tag["value"].as_str().unwrap()).collect();
     // The rule for owners sees what the enrichers added.
     assert_eq!(tags, ["person1", "ann", "bob", "person1,ann,bob"]);
     assert!(last.ends_with("\n]"));
@@ -133,7 +155,9 @@ fn enrichers_add_to_data_objects_one_after_the_other() {
 #[test]
 fn an_enricher_that_loses_or_doubles_objects_fails_the_step() {
     for fault in ["drop", "twice", "other"] {
-        let list = format!("data-object-enrichers:\n  - {{name: e, connector-name: ENRICHER, word: x, fault: {fault}}}");
+        let list = format!(
+            "data-object-enrichers:\n  - {{name: e, connector-name: ENRICHER, word: x, fault: {fault}}}"
+        );
         let place = enriched("", &list);
         let outcome = place.run(&[]).failed(30, "enricher `e`: 3 objects were handed over", "author");
         assert_eq!(outcome.steps("company"), ["data-source failed"], "{fault}");
@@ -143,15 +167,25 @@ fn an_enricher_that_loses_or_doubles_objects_fails_the_step() {
     assert_eq!(enriched("", list).run(&[]).steps("company"), ["data-source failed"]);
     let list = "data-object-enrichers:\n  - {name: e, connector-name: ENRICHER}";
     enriched("", list).run(&[]).failed(11, "enricher `e`: the parameter `word` is missing", "word");
-    let list = format!("data-object-enrichers:\n  - {{name: e, connector-name: {}}}", guest("company").display());
-    enriched("", &list).run(&[]).failed(21, "does not export `data-object-enricher`", "data-object-enrichers");
-    let alone = Place::with_targets(&[format!("name: t\nconnector-name: {}\nword: x", guest("enricher").display())]);
+    let list =
+        format!("data-object-enrichers:\n  - {{name: e, connector-name: {}}}", guest("company").display());
+    enriched("", &list).run(&[]).failed(
+        21,
+        "does not export `data-object-enricher`",
+        "data-object-enrichers",
+    );
+    let alone =
+        Place::with_targets(&[format!("name: t\nconnector-name: {}\nword: x", guest("enricher").display())]);
     alone.run(&[]).failed(21, "does not export an interface that takes part", "`identity-store`");
 }
 
 #[test]
 fn a_data_source_with_the_id_of_one_of_its_objects_is_explained() {
     let place = Place::with_targets(&[company("data-source-id: hr")]);
-    place.run(&[]).failed(3, "`data-source-id` is \"hr\", which is also the id of an object", "another `data-source-id`");
+    place.run(&[]).failed(
+        3,
+        "`data-source-id` is \"hr\", which is also the id of an object",
+        "another `data-source-id`",
+    );
     place.assert_nothing_imported();
 }

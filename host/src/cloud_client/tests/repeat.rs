@@ -33,7 +33,10 @@ async fn a_refused_token_is_replaced_once_for_all_who_use_it() {
     }
     for outcome in calls.join_all().await {
         // One that was refused with the new token too is not tried a third time.
-        assert!(outcome.is_ok() || matches!(outcome, Err(CloudError::Status { status: 401, .. })), "{outcome:?}");
+        assert!(
+            outcome.is_ok() || matches!(outcome, Err(CloudError::Status { status: 401, .. })),
+            "{outcome:?}"
+        );
     }
     let sign_ins = server.requests_to("/cognito/");
     assert!(sign_ins.iter().all(|request| request.json()["AuthFlow"] == "USER_PASSWORD_AUTH"));
@@ -79,7 +82,11 @@ async fn patience_is_what_the_server_asks_for_within_limits() {
     busy("0");
     busy("Wed, 21 Oct 2015 07:28:00 GMT");
     server.data(&json!({ "createJob": { "jobId": "j1" } }));
-    assert_eq!(server.client().create_job(None, None).await.unwrap(), "j1", "nothing was executed, so a job too");
+    assert_eq!(
+        server.client().create_job(None, None).await.unwrap(),
+        "j1",
+        "nothing was executed, so a job too"
+    );
     server.forget("/api/query");
     busy("121");
     let before = server.requests_to("/api/query").len();
