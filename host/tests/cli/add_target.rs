@@ -1,23 +1,87 @@
 //! `raito add-target`, asked by a terminal and told by flags, and `raito completion`.
 
+use std::io::{Read as _, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
+use std::process::{Child, ChildStdin};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::{Duration, Instant};
 
-use rexpect::session::{PtySession, spawn_command};
 use serde_json::json;
 
-use crate::place::{Place, guest, signal};
+use crate::place::{Place, guest};
 use crate::served::{PASSWORD, Served, USER};
 
 /// How long an answer of the program may take.
-const PATIENCE: u64 = 30_000;
+const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Waits for a question, and answers it.
-#[track_caller]
-fn answer(terminal: &mut PtySession, question: &str, answer: &str) {
-    if let Err(error) = terminal.exp_string(question) {
-        panic!("{question}: {error}");
+/// The program at a terminal, which the system's `script` makes.
+struct Terminal {
+    child: Child,
+    keys: ChildStdin,
+    shown: Receiver<Vec<u8>>,
+    /// What was shown and nobody waited for yet.
+    unread: String,
+}
+
+impl Terminal {
+    fn open(place: &Place, arguments: &[&str]) -> Self {
+        let mut child = place.raito(arguments).env("TERM", "xterm").at_a_terminal();
+        let (sender, shown) = channel();
+        let mut stdout = child.stdout.take().unwrap();
+        std::thread::spawn(move || {
+            let mut buffer = [0; 4096];
+            while let Ok(length @ 1..) = stdout.read(&mut buffer) {
+                if sender.send(buffer[..length].to_vec()).is_err() {
+                    return;
+                }
+            }
+        });
+        Terminal { keys: child.stdin.take().unwrap(), child, shown, unread: String::new() }
     }
-    terminal.send_line(answer).unwrap();
+
+    /// Waits until this is shown.
+    #[track_caller]
+    fn shows(&mut self, text: &str) {
+        let end = Instant::now() + PATIENCE;
+        loop {
+            if let Some(at) = self.unread.find(text) {
+                self.unread.drain(..at + text.len());
+                return;
+            }
+            match self.shown.recv_timeout(end.saturating_duration_since(Instant::now())) {
+                Ok(bytes) => self.unread.push_str(&String::from_utf8_lossy(&bytes)),
+                Err(_) => panic!("{text:?} was not shown, but {:?}", self.unread),
+            }
+        }
+    }
+
+    /// Waits for a question, and answers it.
+    #[track_caller]
+    fn answer(&mut self, question: &str, answer: &str) {
+        self.shows(question);
+        self.press(&format!("{answer}\r"));
+    }
+
+    fn press(&mut self, keys: &str) {
+        self.keys.write_all(keys.as_bytes()).unwrap();
+        self.keys.flush().unwrap();
+    }
+
+    /// Waits for the end, and gives the rest of what was shown.
+    fn end(mut self) -> String {
+        while let Ok(bytes) = self.shown.recv_timeout(PATIENCE) {
+            self.unread.push_str(&String::from_utf8_lossy(&bytes));
+        }
+        self.child.wait().unwrap();
+        std::mem::take(&mut self.unread)
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
 }
 
 #[test]
@@ -30,25 +94,24 @@ fn a_terminal_is_asked_and_the_file_extended() {
         served.url
     );
     place.write("raito.yml", &before);
-    let command = place.raito(&["add-target"]).env("TERM", "xterm").into_command();
-    let mut terminal = spawn_command(command, Some(PATIENCE)).unwrap();
-    answer(&mut terminal, "Domain of the organisation", "acme");
-    answer(&mut terminal, "E-mail address of the API user", USER);
-    answer(&mut terminal, "Password of the API user", "Wrong-Horse-8");
-    terminal.exp_string("that did not work: sign-in failed").unwrap();
+    let mut terminal = Terminal::open(&place, &["add-target"]);
+    terminal.answer("Domain of the organisation", "acme");
+    terminal.answer("E-mail address of the API user", USER);
+    terminal.answer("Password of the API user", "Wrong-Horse-8");
+    terminal.shows("that did not work: sign-in failed");
     // What was answered before is the default now.
-    answer(&mut terminal, "Domain of the organisation", "");
-    answer(&mut terminal, "E-mail address of the API user", "");
-    answer(&mut terminal, "Password of the API user", PASSWORD);
-    answer(&mut terminal, "Name of the target", "hr");
-    answer(&mut terminal, "Connector:", &guest("company").display().to_string());
+    terminal.answer("Domain of the organisation", "");
+    terminal.answer("E-mail address of the API user", "");
+    terminal.answer("Password of the API user", PASSWORD);
+    terminal.answer("Name of the target", "hr");
+    terminal.answer("Connector:", &guest("company").display().to_string());
     // `j` goes down: behind the only data source.
-    answer(&mut terminal, "make a new one", "j");
-    answer(&mut terminal, "Name of the new data source", "Filing");
-    answer(&mut terminal, "failing: Name of an access control", "j");
-    answer(&mut terminal, "users: How many people", "4");
-    answer(&mut terminal, "failing: Name of an access control", "");
-    let told = terminal.exp_eof().unwrap();
+    terminal.answer("make a new one", "j");
+    terminal.answer("Name of the new data source", "Filing");
+    terminal.answer("failing: Name of an access control", "j");
+    terminal.answer("users: How many people", "4");
+    terminal.answer("failing: Name of an access control", "");
+    let told = terminal.end();
     assert!(told.contains("added the target `hr` to raito.yml"), "{told}");
     assert!(told.contains("next: raito run --only-targets hr"), "{told}");
 
@@ -92,11 +155,10 @@ fn written(id: &str) -> String {
 fn an_interrupt_leaves_the_file_alone() {
     let place = Place::new();
     place.write("raito.yml", "embedded: true\n");
-    let command = place.raito(&["add-target"]).env("TERM", "xterm").into_command();
-    let mut terminal = spawn_command(command, Some(PATIENCE)).unwrap();
-    terminal.exp_string("Name of the target").unwrap();
-    signal("INT", u32::try_from(terminal.process().child_pid.as_raw()).unwrap());
-    terminal.exp_eof().unwrap();
+    let mut terminal = Terminal::open(&place, &["add-target"]);
+    terminal.shows("Name of the target");
+    terminal.press("\u{3}");
+    terminal.end();
     assert_eq!(place.read("raito.yml"), "embedded: true\n");
 }
 
