@@ -9,8 +9,8 @@ use crate::place::{Place, guest};
 use crate::served::{PASSWORD, Served, configure};
 
 /// A configuration for a server with a target that has another connector than the company.
-fn with_connector(place: &Place, gateway: &Gateway, source: &str, name: &str, more: &str) {
-    configure(place, &gateway.url(), (source, "is-1"), more);
+fn with_connector(place: &Place, gateway: &Gateway, ids: &(String, String), name: &str, more: &str) {
+    configure(place, &gateway.url(), (&ids.0, &ids.1), more);
     let text = place.read("raito.yml");
     place.write(
         "raito.yml",
@@ -28,9 +28,9 @@ fn variables(gateway: &Gateway, name: &str) -> Value {
 fn a_catalogue_has_a_tag_step_alone() {
     let place = Place::new();
     let served = Served::start(&place);
-    let (source, _) = served.data_source("Company");
+    let ids = served.data_source("Company");
     let gateway = Gateway::new(&served.url, |_| None);
-    with_connector(&place, &gateway, &source, "catalogue", "word: it's");
+    with_connector(&place, &gateway, &ids, "catalogue", "word: it's");
     place.raito(&["info", &guest("catalogue").display().to_string()]).finish().succeeded();
     let outcome = run(&place, PASSWORD).succeeded();
     assert_eq!(outcome.steps("company"), ["tags tags 0/0/0/0"]);
@@ -39,7 +39,7 @@ fn a_catalogue_has_a_tag_step_alone() {
     let settings = &import["importSettings"];
     assert_eq!(
         (settings["dataSource"].as_str(), settings["identitySource"].as_str()),
-        (Some(source.as_str()), Some("is-1"))
+        (Some(ids.0.as_str()), Some(ids.1.as_str()))
     );
     assert_eq!(settings["tagSourcesScope"], serde_json::json!(["catalogue"]));
     let names = gateway.names();
@@ -85,9 +85,9 @@ fn the_file_of_tags_is_that_of_raitos_own_connectors() {
 fn a_resource_provider_gets_a_session_without_credentials() {
     let place = Place::new();
     let served = Served::start(&place);
-    let (source, _) = served.data_source("Company");
+    let ids = served.data_source("Company");
     let gateway = Gateway::new(&served.url, |_| None);
-    with_connector(&place, &gateway, &source, "session", "");
+    with_connector(&place, &gateway, &ids, "session", "");
     let outcome = run(&place, PASSWORD).succeeded();
     assert_eq!(outcome.steps("company"), ["resource-provider Resource objects 1/2/3/0"]);
     let names = gateway.names();
@@ -105,10 +105,10 @@ fn a_resource_provider_gets_a_session_without_credentials() {
     let log = place.holds("[info] session: data source ").expect("what the connector said is in the log");
     assert!(std::fs::read_to_string(log).unwrap().contains("admin@acme.example"));
 
-    with_connector(&place, &gateway, &source, "session", "document: \"{nothingOfTheKind}\"");
+    with_connector(&place, &gateway, &ids, "session", "document: \"{nothingOfTheKind}\"");
     let outcome = run(&place, PASSWORD).succeeded();
     assert_eq!(outcome.steps("company"), ["resource-provider Resource objects 0/0/0/1"]);
-    with_connector(&place, &gateway, &source, "session", "variables: \"[1]\"");
+    with_connector(&place, &gateway, &ids, "session", "variables: \"[1]\"");
     run(&place, PASSWORD).failed(13, "the variables are not a JSON object", "");
     let flag = "--skip-resource-provider-sync";
     let skipped = place.raito(&["run", "--format", "json", flag]).env("SECRET", PASSWORD).finish();
