@@ -103,6 +103,8 @@ pub(crate) enum Permission {
     ManageGrantCategories,
     /// Jobs, their tasks and what was reported about them.
     ViewSynchronization,
+    /// Asking command lines to synchronise now.
+    TriggerSync,
 }
 
 impl Permission {
@@ -121,6 +123,7 @@ impl Permission {
             | Self::AssignOwners
             | Self::ManageGrantCategories => matches!(role, Admin),
             Self::ViewSynchronization => matches!(role, Admin | Integrator | AccessManager | Observer),
+            Self::TriggerSync => matches!(role, Admin | Integrator),
         }
     }
 
@@ -132,6 +135,7 @@ impl Permission {
                 | Self::ManageDataSources
                 | Self::ManageIdentityStores
                 | Self::AssignOwners
+                | Self::TriggerSync
                 | Self::ViewSynchronization
                 | Self::ViewWho
         )
@@ -158,6 +162,7 @@ impl Permission {
             Self::AssignOwners => "decide who owns this",
             Self::ManageGrantCategories => "manage grant categories",
             Self::ViewSynchronization => "see jobs",
+            Self::TriggerSync => "ask for a synchronisation",
         }
     }
 }

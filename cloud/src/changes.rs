@@ -5,14 +5,14 @@
 //!
 //! ```text
 //! access_changes
-//!   id              TEXT    grows with time (see src/ids.rs); a reader remembers the greatest it has seen
+//!   id              TEXT    grows with time (see src/ids.rs)
 //!   data_source_id  TEXT    a data source whose targets should fetch their access controls
 //!   at              BIGINT  epoch milliseconds
 //! ```
 //!
-//! Several rows for one data source are normal: a reader takes what is new and asks each data source once.
-//! With several writers, an id may become visible a little later than a greater one, as transactions take a while
-//! to commit; a reader therefore looks back by some minutes and leaves out what it knows.
+//! Several rows for one data source are normal. The one reader is [`crate::triggers`]: it removes exactly those rows
+//! that it has told a command line of, because a transaction that takes long makes its rows visible after others with
+//! greater ids.
 
 use std::time::Duration;
 
@@ -25,7 +25,10 @@ use crate::store::Connection;
 const KEPT: Duration = Duration::from_hours(24);
 
 /// Notes a change that concerns these data sources.
-pub(crate) async fn announce(connection: &mut Connection, data_sources: &[String]) -> Result<(), sqlx::Error> {
+pub(crate) async fn announce(
+    connection: &mut Connection,
+    data_sources: &[String],
+) -> Result<(), sqlx::Error> {
     for data_source in data_sources {
         sqlx::query("INSERT INTO access_changes (id, data_source_id, at) VALUES ($1, $2, $3)")
             .bind(new_id())
@@ -37,7 +40,7 @@ pub(crate) async fn announce(connection: &mut Connection, data_sources: &[String
     Ok(())
 }
 
-/// Removes what every reader has seen long ago.
+/// Removes what nobody listens for: a run that is not triggered comes sooner.
 pub(crate) async fn forget(connection: &mut Connection) -> Result<(), sqlx::Error> {
     let kept = i64::try_from(KEPT.as_millis()).unwrap_or(i64::MAX);
     sqlx::query("DELETE FROM access_changes WHERE at < $1")
@@ -51,7 +54,7 @@ pub(crate) async fn forget(connection: &mut Connection) -> Result<(), sqlx::Erro
 /// its members reach, which may have to be looked at again because they name the members themselves.
 pub(crate) async fn touched(connection: &mut Connection, access_provider: &str) -> Result<(), sqlx::Error> {
     let rows = sqlx::query(
-        "WITH RECURSIVE reached (id) AS (SELECT $1 UNION SELECT w.access_provider_id FROM access_provider_who w \
+        "WITH RECURSIVE reached (id) AS (SELECT id FROM access_providers WHERE id = $1 UNION SELECT w.access_provider_id FROM access_provider_who w \
          JOIN reached r ON r.id = w.item WHERE w.kind = 'accessProvider') \
          SELECT DISTINCT y.data_source_id FROM reached r \
          JOIN access_provider_sync y ON y.access_provider_id = r.id ORDER BY y.data_source_id",

@@ -37,6 +37,7 @@ mod scalars;
 mod source_changes;
 mod sources;
 mod tags;
+mod triggers;
 mod usage;
 mod users;
 
@@ -47,7 +48,9 @@ use tokio::sync::Notify;
 
 use crate::auth::roles::Resource;
 use crate::auth::{self, Permission, Principal};
+use crate::jobs::sightings::Sightings;
 use crate::store::Store;
+use crate::triggers::Triggers;
 use errors::{BaseError, PermissionDeniedError, Refused};
 
 /// The schema of this server.
@@ -61,8 +64,11 @@ pub(crate) struct Cloud {
     pub(crate) store: Store,
     /// Rung when work was queued.
     pub(crate) bell: Arc<Notify>,
+    /// Which jobs were asked about.
+    pub(crate) sightings: Sightings,
     /// Where clients reach the server, with a slash at the end.
     pub(crate) base_url: String,
+    pub(crate) triggers: Arc<Triggers>,
 }
 
 /// Everything that can be asked.
@@ -80,6 +86,7 @@ pub(crate) struct Query(
     role_assignments::RoleAssignmentQuery,
     roles::RoleQuery,
     sources::SourceQuery,
+    triggers::TriggerQuery,
     usage::UsageQuery,
 );
 
@@ -93,6 +100,7 @@ pub(crate) struct Mutation(
     jobs::JobMutation,
     roles::RoleMutation,
     source_changes::SourceMutation,
+    triggers::TriggerMutation,
     users::UserMutation,
 );
 

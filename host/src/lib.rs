@@ -17,21 +17,27 @@
 
 pub mod access;
 pub mod access_file;
+pub mod add_target;
 mod backup;
 pub mod cli;
 pub mod cloud_client;
 pub mod cloud_status;
 pub mod config;
 pub mod connector;
+pub mod continuous;
 pub mod contract;
 pub mod failure;
 pub mod info;
+pub mod interrupt;
 pub mod log;
 pub mod progress;
 pub mod records;
 pub mod run;
 pub mod sandbox;
+pub mod schedule;
 pub mod secret;
+pub mod signals;
 pub mod sinks;
 pub mod summary;
 pub mod target;
+pub mod triggers;

@@ -72,8 +72,24 @@ pub(crate) async fn holder(
 /// The caller behind an identity token, with roles as they are now.
 pub(crate) async fn principal(store: &Store, token: &str) -> Result<Option<Principal>, sqlx::Error> {
     let Some(user_id) = holder(store, token, TokenKind::Id).await? else { return Ok(None) };
+    Ok(Some(with_roles(store, user_id).await?))
+}
+
+/// A user as a caller, if they may still sign in: for connections that outlive their token.
+pub(crate) async fn user(store: &Store, user_id: &str) -> Result<Option<Principal>, sqlx::Error> {
+    let found = sqlx::query("SELECT id FROM users WHERE id = $1 AND is_raito_user = 1")
+        .bind(user_id)
+        .fetch_optional(store.pool())
+        .await?;
+    match found {
+        Some(row) => Ok(Some(with_roles(store, row.try_get(0)?).await?)),
+        None => Ok(None),
+    }
+}
+
+async fn with_roles(store: &Store, user_id: String) -> Result<Principal, sqlx::Error> {
     let roles = roles::global(store, &user_id).await?;
-    Ok(Some(Principal { user_id, roles }))
+    Ok(Principal { user_id, roles })
 }
 
 /// Signs a user out everywhere.

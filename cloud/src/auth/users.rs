@@ -33,13 +33,43 @@ impl std::fmt::Debug for NewUser {
 
 /// Creates the user, or gives the user of that e-mail address the password and the roles. Returns the id.
 pub(crate) async fn put(store: &Store, user: NewUser) -> Result<String, CloudError> {
+    let email = checked_email(&user)?;
+    let hash = password::hash(user.password.clone()).await?;
+    let mut transaction = store.begin().await?;
+    let id = write(&mut transaction, &user, &email, hash).await?;
+    transaction.commit().await?;
+    Ok(id)
+}
+
+/// Does the same unless there is an administrator already; None then. Several servers may ask at the same time.
+pub(crate) async fn put_first(store: &Store, user: NewUser) -> Result<Option<String>, CloudError> {
+    let email = checked_email(&user)?;
+    let hash = password::hash(user.password.clone()).await?;
+    let mut transaction = store.begin().await?;
+    if any(&mut transaction).await? {
+        return Ok(None);
+    }
+    let id = write(&mut transaction, &user, &email, hash).await?;
+    transaction.commit().await?;
+    Ok(Some(id))
+}
+
+fn checked_email(user: &NewUser) -> Result<String, CloudError> {
     let email = user.email.trim().to_owned();
     if !is_email(&email) {
+        let email = email.escape_debug();
         return Err(CloudError::Invalid { reason: format!("`{email}` is not an e-mail address") });
     }
-    let hash = password::hash(user.password).await?;
+    Ok(email)
+}
+
+async fn write(
+    connection: &mut Connection,
+    user: &NewUser,
+    email: &str,
+    hash: String,
+) -> Result<String, CloudError> {
     let user_type = if user.machine { "Machine" } else { "Human" };
-    let mut transaction = store.begin().await?;
     let id: String = sqlx::query(
         "INSERT INTO users (id, name, email, email_key, user_type, is_raito_user, password_hash, created_at, modified_at) \
          VALUES ($1, $2, $2, $3, $4, 1, $5, $6, $6) \
@@ -47,18 +77,17 @@ pub(crate) async fn put(store: &Store, user: NewUser) -> Result<String, CloudErr
          password_hash = excluded.password_hash, modified_at = excluded.modified_at RETURNING id",
     )
     .bind(new_id())
-    .bind(&email)
+    .bind(email)
     .bind(email.to_lowercase())
     .bind(user_type)
     .bind(hash)
     .bind(now())
-    .fetch_one(&mut *transaction)
+    .fetch_one(&mut *connection)
     .await?
     .try_get(0)?;
     // Whoever knew the old password is signed out.
-    tokens::revoke_all(&mut transaction, &id).await?;
-    set_global_roles(&mut transaction, &id, &user.roles).await?;
-    transaction.commit().await?;
+    tokens::revoke_all(&mut *connection, &id).await?;
+    set_global_roles(&mut *connection, &id, &user.roles).await?;
     Ok(id)
 }
 
@@ -102,8 +131,7 @@ pub(crate) async fn sign_in(
 }
 
 /// Whether anybody can sign in.
-pub(crate) async fn any(store: &Store) -> Result<bool, sqlx::Error> {
+pub(crate) async fn any(connection: &mut Connection) -> Result<bool, sqlx::Error> {
     // A machine credential of an embedded server does not count as somebody who administers.
-    let mut connection = store.pool().acquire().await?;
-    roles::has_admin(&mut connection).await
+    roles::has_admin(connection).await
 }

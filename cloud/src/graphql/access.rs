@@ -141,7 +141,8 @@ impl SyncData {
     /// a mask that chose none, null.
     async fn access_provider_type(&self) -> Option<AccessProviderTypeName> {
         let grant = matches!(self.action, AccessProviderAction::Grant | AccessProviderAction::Purpose);
-        let default = || self.metadata.as_ref().and_then(|metadata| metadata.default_kind().map(str::to_owned));
+        let default =
+            || self.metadata.as_ref().and_then(|metadata| metadata.default_kind().map(str::to_owned));
         let kind = self.kind.clone().or_else(|| grant.then(default).flatten());
         (grant || kind.is_some()).then_some(AccessProviderTypeName { kind })
     }
@@ -298,21 +299,21 @@ impl AccessProvider {
             category: row.try_get(first + 12)?,
             who_type: WhoAndWhatType::from_word(row.try_get(first + 13)?),
             what_type: WhoAndWhatType::from_word(row.try_get(first + 14)?),
-            who_abac_rule: who_rule
-                .and_then(|text| serde_json::from_str::<WhoRule>(&text).ok())
-                .map(|rule| WhoAbacRule {
+            who_abac_rule: who_rule.and_then(|text| serde_json::from_str::<WhoRule>(&text).ok()).map(
+                |rule| WhoAbacRule {
                     promise_duration: rule.promise_duration.map(Duration),
                     item_type: AccessWhoItemType::from_word(&rule.kind),
                     rule_json: serde_json::to_string(&rule.rule).ok(),
-                }),
-            what_abac_rule: what_rule
-                .and_then(|text| serde_json::from_str::<WhatRule>(&text).ok())
-                .map(|rule| WhatAbacRule {
+                },
+            ),
+            what_abac_rule: what_rule.and_then(|text| serde_json::from_str::<WhatRule>(&text).ok()).map(
+                |rule| WhatAbacRule {
                     rule_json: serde_json::to_string(&rule.rule).ok(),
                     permissions: rule.permissions,
                     global_permissions: rule.global_permissions,
                     do_types: rule.do_types,
-                }),
+                },
+            ),
         })
     }
 

@@ -30,7 +30,8 @@ enum AccessProviderWithOptionalAccessRequestsResult {
     InvalidInput(InvalidInputError),
 }
 
-const NO_ACCESS_REQUESTS: &str = "enableAdditionalAccessRequests: there are no access requests, leave it false";
+const NO_ACCESS_REQUESTS: &str =
+    "enableAdditionalAccessRequests: there are no access requests, leave it false";
 
 /// What is done with an access control.
 enum Change<'i> {
@@ -87,9 +88,7 @@ async fn perform(context: &Context<'_>, what: Change<'_>) -> async_graphql::Resu
         Change::State { id, active } => {
             change::set_state(&mut editor, id, active).await.map(|()| id.to_owned())
         }
-        Change::AddWho { id, items } => {
-            change::add_who(&mut editor, id, items).await.map(|()| id.to_owned())
-        }
+        Change::AddWho { id, items } => change::add_who(&mut editor, id, items).await.map(|()| id.to_owned()),
         Change::RemoveWho { id, items } => {
             let items: Vec<String> = items.iter().map(|id| id.to_string()).collect();
             change::remove_who(&mut editor, id, &items).await.map(|()| id.to_owned())
@@ -161,7 +160,8 @@ impl AccessMutation {
         #[graphql(default)] enable_additional_access_requests: bool,
     ) -> async_graphql::Result<AccessProviderWithOptionalAccessRequestsResult> {
         let what = Change::Create(&input);
-        with_requests(context, Permission::CreateAccessControls, enable_additional_access_requests, what).await
+        with_requests(context, Permission::CreateAccessControls, enable_additional_access_requests, what)
+            .await
     }
 
     /// Changes an access control.
@@ -175,7 +175,8 @@ impl AccessMutation {
     ) -> async_graphql::Result<AccessProviderWithOptionalAccessRequestsResult> {
         let override_locks = override_locks.unwrap_or_default();
         let what = Change::Update { id: &id, input: &input, override_locks };
-        with_requests(context, Permission::ManageAccessControls, enable_additional_access_requests, what).await
+        with_requests(context, Permission::ManageAccessControls, enable_additional_access_requests, what)
+            .await
     }
 
     /// Deletes an access control: at once if no target has it, else when the target has confirmed.

@@ -246,20 +246,6 @@ enum EndOfTargetsSyncResult {
     PermissionDenied(PermissionDeniedError),
 }
 
-/// Where a client listens for triggers.
-#[derive(SimpleObject)]
-struct CliTriggerUrl {
-    /// Empty: there are no triggers.
-    url: String,
-}
-
-/// The trigger address, or why it was refused.
-#[derive(Union)]
-enum CliTriggerUrlResult {
-    Url(CliTriggerUrl),
-    PermissionDenied(PermissionDeniedError),
-}
-
 /// Which clients are served.
 #[derive(SimpleObject)]
 struct SupportedCliVersion {
@@ -300,6 +286,7 @@ impl JobQuery {
         .await
         .map_err(internal)?;
         let Some(row) = row else { return Err(format!("there is no subtask `{subtask_id}`").into()) };
+        cloud.sightings.note(&job_id);
         let outcome: Option<String> = row.try_get(2).map_err(internal)?;
         Ok(Some(Subtask {
             job_id,
@@ -321,15 +308,6 @@ impl JobQuery {
             supported_versions: SUPPORTED_CLI_VERSIONS.to_owned(),
             deprecated_versions: None,
         }
-    }
-
-    /// Where to listen for triggers.
-    #[expect(clippy::unused_async, reason = "resolvers are asynchronous")]
-    async fn cli_trigger_url(&self, context: &Context<'_>) -> async_graphql::Result<CliTriggerUrlResult> {
-        Ok(match permit(context, Permission::Synchronize)? {
-            Ok(_) => CliTriggerUrlResult::Url(CliTriggerUrl { url: String::new() }),
-            Err(denied) => CliTriggerUrlResult::PermissionDenied(denied),
-        })
     }
 }
 

@@ -376,6 +376,7 @@ fn cursor(key: &str, id: &str) -> String {
 }
 
 fn read_cursor(cursor: &str) -> Option<Place> {
-    let (key, id) = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(cursor).ok()?).ok()?;
-    Some(Place { key, id })
+    let (key, id): (String, String) = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(cursor).ok()?).ok()?;
+    // No column has a NUL, and not every engine takes one.
+    (!key.contains('\0') && !id.contains('\0')).then_some(Place { key, id })
 }
