@@ -67,7 +67,8 @@ async fn run(objects: u64, users: u64) -> Result<(), Failure> {
             found = edges;
         }
         times.sort();
-        let at = |share: usize| times.get(ROUNDS * share / 100).copied().unwrap_or_default().as_secs_f64() * 1e3;
+        let at =
+            |share: usize| times.get(ROUNDS * share / 100).copied().unwrap_or_default().as_secs_f64() * 1e3;
         print(&format!("{:>7.1} {:>7.1} ms  {found:>3} edges  {name}", at(50), at(95)))?;
     }
     server.shutdown().await;
@@ -99,7 +100,10 @@ fn queries(source: &str, objects: u64) -> Vec<(&'static str, &'static str, Strin
         ("tagged objects", "hasTags: [{ key: \"pii\", stringValue: \"yes\" }]".to_owned()),
         ("objects with a tag that one has", "hasTags: [{ key: \"single\" }]".to_owned()),
         ("objects that the caller owns", "asOwner: true".to_owned()),
-        ("objects of a type, found by search", format!("{in_source}, types: [\"table\"], search: \"s99.t9\"")),
+        (
+            "objects of a type, found by search",
+            format!("{in_source}, types: [\"table\"], search: \"s99.t9\""),
+        ),
     ] {
         queries.push((name, "dataObjects", format!("filter: {{ {filter} }}")));
     }
@@ -143,7 +147,9 @@ async fn fill(
         .pragma("cache_size", "-200000");
     let mut connection: SqliteConnection = options.connect().await?;
     let tables = objects / 100;
-    let numbers = |count: u64| format!("WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < {count}) ");
+    let numbers = |count: u64| {
+        format!("WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < {count}) ")
+    };
     let object = |id: &str, parent: &str, name: &str, full_name: &str, kind: &str| {
         format!(
             "INSERT INTO data_objects (id, data_source_id, external_id, parent_external_id, name, full_name, type, \
@@ -157,8 +163,10 @@ async fn fill(
     let table_of_column = "'s' || ((i / 100) % 100) || '.t' || (i / 10000)";
     for statement in [
         numbers(100) + &object("printf('o-s-%010d', i)", "''", schema, schema, "schema"),
-        numbers(tables) + &object("printf('o-t-%010d', i)", "'s' || (i % 100)", "'t' || (i / 100)", table, "table"),
-        numbers(objects) + &object("printf('o-c-%010d', i)", table_of_column, "'c' || (i % 100)", column, "column"),
+        numbers(tables)
+            + &object("printf('o-t-%010d', i)", "'s' || (i % 100)", "'t' || (i / 100)", table, "table"),
+        numbers(objects)
+            + &object("printf('o-c-%010d', i)", table_of_column, "'c' || (i % 100)", column, "column"),
         numbers(users)
             + "INSERT INTO users (id, name, email, email_key, user_type, is_raito_user, created_at, modified_at) \
                SELECT printf('u-%010d', i), printf('User %06d', i), printf('user%06d@acme.example', i), \
@@ -183,7 +191,8 @@ async fn fill(
         numbers(objects / 100)
             + "INSERT INTO tags (object_id, source, key, value) \
                SELECT printf('o-c-%010d', i * 100), 'bench', 'pii', 'yes' FROM n",
-        "INSERT INTO tags (object_id, source, key, value) VALUES ('o-t-0000000707', 'bench', 'single', 'x')".to_owned(),
+        "INSERT INTO tags (object_id, source, key, value) VALUES ('o-t-0000000707', 'bench', 'single', 'x')"
+            .to_owned(),
         numbers(tables)
             + "INSERT INTO role_assignments (id, role, resource_kind, resource_id, assignee_kind, assignee_id) \
                SELECT printf('r-%010d', i), 'OwnerRole', 'dataObject', printf('o-t-%010d', i), 'user', \
@@ -233,7 +242,9 @@ impl Client {
             "users" => "... on User { id name email accounts { userName identityStore { name } } }",
             "groups" => "... on Group { id name identityStore { id name } }",
             "roleAssignments" => "... on RoleAssignment { id role { id } to { ... on User { id name } } }",
-            _ => "... on DataObject { id name fullName dataSource { id } parent { id } tags { key stringValue } }",
+            _ => {
+                "... on DataObject { id name fullName dataSource { id } parent { id } tags { key stringValue } }"
+            }
         };
         let query = format!(
             "{{ {field}(limit: 25, {arguments}) {{ pageInfo {{ hasNextPage }} edges {{ cursor node {{ {node} }} }} }} }}"

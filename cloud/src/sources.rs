@@ -3,9 +3,9 @@
 use serde::Serialize;
 use sqlx::{AssertSqlSafe, Row};
 
-use crate::{CloudError, changes};
 use crate::ids::{new_id, now};
 use crate::store::{Connection, Store};
+use crate::{CloudError, changes};
 
 /// The ids that a target needs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

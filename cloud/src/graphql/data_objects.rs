@@ -158,6 +158,7 @@ impl DataObjectQuery {
             filter: &push,
             order: if filter.parents.is_some() { "o.name" } else { "o.full_name" },
             candidates: selection.candidates(),
+            costly: selection.is_costly(),
             at_once: false,
         };
         let order = order.into_iter().flatten().find_map(|order| {

@@ -354,6 +354,7 @@ impl UserQuery {
             filter: &push,
             order: "o.id",
             candidates,
+            costly: false,
             at_once: false,
         };
         let order = order.into_iter().flatten().find_map(|order| order.name.map(|sort| ("o.name", sort)));

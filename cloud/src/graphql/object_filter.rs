@@ -121,6 +121,11 @@ impl<'f> Selection<'f> {
         self.candidates.clone()
     }
 
+    /// Whether the way up to the root has to be followed for each object.
+    pub(super) fn is_costly(&self) -> bool {
+        !self.below.is_empty()
+    }
+
     /// Where to look, for [`List::scopes`](super::paging::List::scopes); empty when nothing can be found.
     pub(super) fn scopes(&self) -> Vec<Vec<(&'static str, String)>> {
         if self.candidates.is_some() {
@@ -319,7 +324,8 @@ async fn sources(
     store: &Store,
     filter: &DataObjectFilterInput,
 ) -> Result<(Vec<String>, Option<Vec<(String, String)>>), sqlx::Error> {
-    let mut sql = Sql::new("SELECT id, can_request_access, can_request_types, metadata FROM data_sources WHERE 1 = 1");
+    let mut sql =
+        Sql::new("SELECT id, can_request_access, can_request_types, metadata FROM data_sources WHERE 1 = 1");
     if let Some(wanted) = &filter.data_sources {
         sql.push(" AND id IN ").bind_list(&texts(wanted))?;
     }

@@ -26,6 +26,8 @@ const DEFAULT_LIMIT: i32 = 100;
 const LARGEST_LIMIT: i32 = 1000;
 /// How many rows of a list are looked at by one statement.
 const PIECE: i64 = 4000;
+/// The same where the filter does much for each row.
+const COSTLY_PIECE: i64 = 500;
 /// How many rows are looked at one by one.
 const FEW: i64 = 1000;
 /// How long a page is looked for. One more piece may come on top.
@@ -121,6 +123,8 @@ pub(super) struct List<'l> {
     pub(super) order: &'static str,
     /// The ids of all rows that can be meant, if they are known and few, see [`few`].
     pub(super) candidates: Option<Vec<String>>,
+    /// The filter does much for each row: pieces are smaller.
+    pub(super) costly: bool,
     /// An index answers the filter: there is no need to go through the list piece by piece.
     pub(super) at_once: bool,
 }
@@ -285,14 +289,16 @@ impl List<'_> {
             sql.push(&format!(" ORDER BY {column} {direction}, o.id {direction} LIMIT "));
             sql.bind(count(limit))?;
             if !rows {
-                sql.push(" OFFSET ").bind(PIECE - 1)?;
+                let piece = if self.costly { COSTLY_PIECE } else { PIECE };
+                sql.push(" OFFSET ").bind(piece - 1)?;
             }
             if several {
                 sql.push(&format!(") AS scope_{index}"));
             }
         }
         if several {
-            sql.push(&format!(") AS list ORDER BY 1 {direction}, 2 {direction} LIMIT ")).bind(count(limit))?;
+            sql.push(&format!(") AS list ORDER BY 1 {direction}, 2 {direction} LIMIT "))
+                .bind(count(limit))?;
         }
         Ok(sql)
     }

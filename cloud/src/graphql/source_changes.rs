@@ -192,7 +192,7 @@ async fn write_settings(
 /// A data source is not a part of itself.
 async fn refuse_circle(connection: &mut Connection, id: &str, parent: &str) -> Result<(), Refused> {
     let circle = sqlx::query(
-        "WITH RECURSIVE up (id) AS (SELECT $1 UNION SELECT d.parent_id FROM up JOIN data_sources d ON d.id = up.id \
+        "WITH RECURSIVE up (id) AS (SELECT id FROM data_sources WHERE id = $1 UNION SELECT d.parent_id FROM up JOIN data_sources d ON d.id = up.id \
          WHERE d.parent_id IS NOT NULL) SELECT 1 FROM up WHERE id = $2",
     )
     .bind(parent)
@@ -215,7 +215,9 @@ async fn delete(context: &Context<'_>, id: &str) -> Result<(), Refused> {
         .await?;
     if let Some(part) = part {
         let name: String = part.try_get(0)?;
-        return Err(Refused::invalid(format!("the data source `{name}` is a part of it: delete that one first")));
+        return Err(Refused::invalid(format!(
+            "the data source `{name}` is a part of it: delete that one first"
+        )));
     }
     let native = sqlx::query(
         "SELECT s.id FROM identity_stores s JOIN data_source_identity_stores l ON l.identity_store_id = s.id \

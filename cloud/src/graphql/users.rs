@@ -18,7 +18,8 @@ use crate::sources;
 use crate::store::Connection;
 
 /// Why the last administrator stays.
-pub(super) const LAST_ADMIN: &str = "this is the last user with the role Admin who can sign in: give the role to another first";
+pub(super) const LAST_ADMIN: &str =
+    "this is the last user with the role Admin who can sign in: give the role to another first";
 
 /// Members that are left out stay as they are. For the last four, null takes away what is stored.
 #[derive(InputObject)]
@@ -112,11 +113,7 @@ impl UserMutation {
     }
 
     /// Ends the sign-in of a user, and with it the global roles. Accounts, history and ownership stay.
-    async fn remove_as_raito_user(
-        &self,
-        context: &Context<'_>,
-        id: ID,
-    ) -> async_graphql::Result<UserResult> {
+    async fn remove_as_raito_user(&self, context: &Context<'_>, id: ID) -> async_graphql::Result<UserResult> {
         finish(context, remove(context, &id).await).await
     }
 
@@ -132,10 +129,7 @@ impl UserMutation {
     }
 }
 
-async fn finish(
-    context: &Context<'_>,
-    done: Result<String, Unfit>,
-) -> async_graphql::Result<UserResult> {
+async fn finish(context: &Context<'_>, done: Result<String, Unfit>) -> async_graphql::Result<UserResult> {
     match done {
         Ok(id) => {
             let found = user(&cloud(context)?.store, &id).await.map_err(internal)?;
@@ -230,11 +224,7 @@ async fn update(context: &Context<'_>, id: &str, input: &UserInput) -> Result<St
 }
 
 /// Stand-in and Slack account.
-async fn write_own_business(
-    connection: &mut Connection,
-    id: &str,
-    input: &UserInput,
-) -> Result<(), Unfit> {
+async fn write_own_business(connection: &mut Connection, id: &str, input: &UserInput) -> Result<(), Unfit> {
     if let MaybeUndefined::Value(delegate) = &input.delegate_to {
         if delegate.as_str() == id {
             return Err(Refused::invalid("delegateTo: nobody can stand in for themselves").into());
@@ -303,7 +293,7 @@ async fn delete(context: &Context<'_>, id: &str) -> Result<(), Refused> {
     require(&mut transaction, id).await?;
     let before = roles::has_admin(&mut transaction).await?;
     tokens::revoke_all(&mut transaction, id).await?;
-    sources::forget_members(&mut transaction, "user", "SELECT $1", id).await?;
+    sources::forget_members(&mut transaction, "user", "SELECT id FROM users WHERE id = $1", id).await?;
     for statement in [
         "DELETE FROM tags WHERE object_id = $1 OR object_id IN (SELECT id FROM accounts WHERE user_id = $1)",
         "DELETE FROM accounts WHERE user_id = $1",
