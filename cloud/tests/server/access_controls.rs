@@ -422,7 +422,7 @@ async fn what_is_out_of_force_or_deleted_is_taken_away() -> Result<(), Failure> 
     let written = entry(&site, &id, &json!({})).await?;
     assert_eq!((&written["delete"], &written["deleteWhat"]), (&json!(true), &granted));
     site.feedback(&json!([feedback(&id, "READERS")])).await?;
-    assert_eq!(read(&manager, &id, "name").await?, json!({}));
+    assert_eq!(read(&manager, &id, "name").await?, Value::Null, "it is gone");
     Ok(())
 }
 
