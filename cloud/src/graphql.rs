@@ -119,7 +119,9 @@ fn builder() -> SchemaBuilder<Query, Mutation, EmptySubscription> {
 /// The schema in the schema definition language, as it is published in `docs/schema/raito-cloud.graphql`.
 #[doc(hidden)]
 pub fn sdl() -> String {
-    builder().finish().sdl_with_options(SDLExportOptions::new().sorted_fields().sorted_arguments().sorted_enum_items())
+    builder()
+        .finish()
+        .sdl_with_options(SDLExportOptions::new().sorted_fields().sorted_arguments().sorted_enum_items())
 }
 
 fn cloud<'c>(context: &Context<'c>) -> async_graphql::Result<&'c Cloud> {

@@ -26,7 +26,8 @@ pub(crate) enum ResourceKind {
 
 impl ResourceKind {
     /// Every kind.
-    pub(crate) const ALL: [Self; 4] = [Self::DataSource, Self::IdentityStore, Self::DataObject, Self::AccessProvider];
+    pub(crate) const ALL: [Self; 4] =
+        [Self::DataSource, Self::IdentityStore, Self::DataObject, Self::AccessProvider];
 
     /// The word that is stored.
     pub(crate) fn word(self) -> &'static str {
@@ -113,7 +114,8 @@ pub(crate) async fn identities(store: &Store, user: &str) -> Result<Vec<String>,
 
 /// The global roles of a user.
 pub(crate) async fn global(store: &Store, user: &str) -> Result<Vec<Role>, sqlx::Error> {
-    let mut sql = Sql::new("SELECT DISTINCT role FROM role_assignments WHERE resource_kind = '' AND (assignee_id = ");
+    let mut sql =
+        Sql::new("SELECT DISTINCT role FROM role_assignments WHERE resource_kind = '' AND (assignee_id = ");
     sql.bind(user)?.push(" OR assignee_kind = 'group' AND assignee_id IN (");
     push_groups_of(&mut sql, user)?;
     sql.push("))");

@@ -303,7 +303,11 @@ async fn create(context: &Context<'_>, input: &GrantCategoryInput) -> Result<Gra
     require(store, &id).await
 }
 
-async fn update(context: &Context<'_>, id: &str, input: &GrantCategoryInput) -> Result<GrantCategory, Refused> {
+async fn update(
+    context: &Context<'_>,
+    id: &str,
+    input: &GrantCategoryInput,
+) -> Result<GrantCategory, Refused> {
     demand(context, Permission::ManageGrantCategories)?;
     let store = &cloud(context)?.store;
     let found = require(store, id).await?;
@@ -412,10 +416,8 @@ impl GrantCategoryInput {
             for default in types {
                 sources::require(store, &default.data_source).await?;
             }
-            settings.default_types = types
-                .iter()
-                .map(|default| (default.data_source.to_string(), default.kind.clone()))
-                .collect();
+            settings.default_types =
+                types.iter().map(|default| (default.data_source.to_string(), default.kind.clone())).collect();
         }
         if let Some(who) = &self.allowed_who_items {
             let categories = match &who.categories {

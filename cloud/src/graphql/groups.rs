@@ -70,11 +70,7 @@ impl GroupFilterInput {
     fn push_related(&self, sql: &mut Sql) -> Result<bool, sqlx::Error> {
         let ancestors = self.include_ancestors == Some(true);
         if let Some(account) = &self.account {
-            push_memberships(
-                sql,
-                &|sql| sql.push("a.id = ").bind(account.as_str()).map(|_| ()),
-                ancestors,
-            )?;
+            push_memberships(sql, &|sql| sql.push("a.id = ").bind(account.as_str()).map(|_| ()), ancestors)?;
         } else if let Some(user) = &self.user {
             push_memberships(
                 sql,
@@ -82,7 +78,9 @@ impl GroupFilterInput {
                 ancestors,
             )?;
         } else if let Some(access) = &self.access_provider {
-            sql.push("SELECT w.item FROM access_provider_who w WHERE w.kind = 'group' AND w.access_provider_id = ");
+            sql.push(
+                "SELECT w.item FROM access_provider_who w WHERE w.kind = 'group' AND w.access_provider_id = ",
+            );
             sql.bind(access.as_str())?;
         } else {
             return Ok(false);

@@ -5,8 +5,8 @@ use sqlx::Row;
 use sqlx::any::AnyRow;
 
 use super::errors::Refused;
-use super::loaders::{self, DataSourceId, IdentityStoreId};
 use super::identity_stores::IdentityStore;
+use super::loaders::{self, DataSourceId, IdentityStoreId};
 use super::paging::{Item, PagedResult, PagedResults, Sort, Window};
 use super::scalars::Time;
 use super::sources::DataSource;
@@ -257,9 +257,8 @@ pub(super) async fn jobs_page(
     filter: JobFilterInput,
 ) -> async_graphql::Result<PagedResults> {
     let source = filter.data_source.as_ref().map(|id| Resource::new(ResourceKind::DataSource, id));
-    let resource = source.or_else(|| {
-        filter.identity_store.as_ref().map(|id| Resource::new(ResourceKind::IdentityStore, id))
-    });
+    let resource = source
+        .or_else(|| filter.identity_store.as_ref().map(|id| Resource::new(ResourceKind::IdentityStore, id)));
     if let Err(refused) = demand_view(context, resource.as_ref()).await {
         return super::errors::answer(Err::<PagedResults, _>(refused));
     }

@@ -319,7 +319,8 @@ async fn sources(
     store: &Store,
     filter: &DataObjectFilterInput,
 ) -> Result<(Vec<String>, Option<Vec<(String, String)>>), sqlx::Error> {
-    let mut sql = Sql::new("SELECT id, can_request_access, can_request_types, metadata FROM data_sources WHERE 1 = 1");
+    let mut sql =
+        Sql::new("SELECT id, can_request_access, can_request_types, metadata FROM data_sources WHERE 1 = 1");
     if let Some(wanted) = &filter.data_sources {
         sql.push(" AND id IN ").bind_list(&texts(wanted))?;
     }

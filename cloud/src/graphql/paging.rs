@@ -292,7 +292,8 @@ impl List<'_> {
             }
         }
         if several {
-            sql.push(&format!(") AS list ORDER BY 1 {direction}, 2 {direction} LIMIT ")).bind(count(limit))?;
+            sql.push(&format!(") AS list ORDER BY 1 {direction}, 2 {direction} LIMIT "))
+                .bind(count(limit))?;
         }
         Ok(sql)
     }

@@ -160,7 +160,8 @@ pub(super) enum Scope {
 const PLAIN: &str = "(SELECT r.id, r.role, r.resource_kind, r.resource_id, r.assignee_kind, r.assignee_id, 0 AS delegated \
     FROM role_assignments r) o";
 
-const COLUMNS: &str = "o.id, o.role, o.resource_kind, o.resource_id, o.assignee_kind, o.assignee_id, o.delegated";
+const COLUMNS: &str =
+    "o.id, o.role, o.resource_kind, o.resource_id, o.assignee_kind, o.assignee_id, o.delegated";
 
 const RESOURCE_NAME: &str = "COALESCE(\
     CASE o.resource_kind WHEN 'dataSource' THEN (SELECT n.name FROM data_sources n WHERE n.id = o.resource_id) \
@@ -261,7 +262,11 @@ fn with_stand_ins() -> String {
 }
 
 impl Wanted {
-    async fn new(store: &Store, scope: Scope, filter: &RoleAssignmentFilterInput) -> Result<Self, sqlx::Error> {
+    async fn new(
+        store: &Store,
+        scope: Scope,
+        filter: &RoleAssignmentFilterInput,
+    ) -> Result<Self, sqlx::Error> {
         let mut about: Option<Vec<Resource>> = None;
         if let Scope::On(resource) = &scope {
             about = Some(Self::line(store, resource, filter).await?);
@@ -350,11 +355,7 @@ impl Wanted {
 }
 
 /// Appends a condition on `o.id`: one of these users or groups owns it directly.
-pub(super) fn push_owned_by(
-    sql: &mut Sql,
-    kind: ResourceKind,
-    owners: &[ID],
-) -> Result<(), sqlx::Error> {
+pub(super) fn push_owned_by(sql: &mut Sql, kind: ResourceKind, owners: &[ID]) -> Result<(), sqlx::Error> {
     sql.push(" AND o.id IN (SELECT r.resource_id FROM role_assignments r WHERE r.resource_kind = ");
     sql.bind(kind.word())?.push(" AND r.role = ").bind(roles::OWNER)?;
     sql.push(" AND r.assignee_id IN ").bind_list(&texts(owners))?.push(")");

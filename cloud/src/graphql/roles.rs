@@ -131,7 +131,8 @@ impl RoleQuery {
             filter.is_global.is_none_or(|global| global == role.is_global)
                 && role.name.to_lowercase().contains(&search)
         });
-        let elements = wanted.map(|role| (role.name.clone(), role.id.to_string(), Item::Role(role))).collect();
+        let elements =
+            wanted.map(|role| (role.name.clone(), role.id.to_string(), Item::Role(role))).collect();
         Window { after, limit, order }.page_from(elements)
     }
 }
@@ -368,7 +369,8 @@ async fn change(
             roles::assign(&mut transaction, role, Some(resource), (kind, assignee)).await?;
         }
     }
-    let emptied = (owned_before || change == Change::Replace) && !held(&mut transaction, role, resource).await?;
+    let emptied =
+        (owned_before || change == Change::Replace) && !held(&mut transaction, role, resource).await?;
     if resource.kind == ResourceKind::AccessProvider && emptied {
         return Err(Refused::denied("an access control needs at least one owner"));
     }

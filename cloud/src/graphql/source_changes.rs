@@ -215,7 +215,9 @@ async fn delete(context: &Context<'_>, id: &str) -> Result<(), Refused> {
         .await?;
     if let Some(part) = part {
         let name: String = part.try_get(0)?;
-        return Err(Refused::invalid(format!("the data source `{name}` is a part of it: delete that one first")));
+        return Err(Refused::invalid(format!(
+            "the data source `{name}` is a part of it: delete that one first"
+        )));
     }
     let native = sqlx::query(
         "SELECT s.id FROM identity_stores s JOIN data_source_identity_stores l ON l.identity_store_id = s.id \

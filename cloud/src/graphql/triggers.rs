@@ -138,7 +138,9 @@ impl TriggerMutation {
             trigger.resource_provider_sync,
         ];
         if !steps.contains(&true) {
-            return invalid("nothing is to be synchronised: set at least one of the members that end in Sync");
+            return invalid(
+                "nothing is to be synchronised: set at least one of the members that end in Sync",
+            );
         }
         let partial = trigger.data_object_parent.is_some() || trigger.data_object_excludes.is_some();
         if partial && !(trigger.data_source_sync && trigger.data_source.is_some()) {

@@ -17,7 +17,8 @@ use crate::ids::{new_id, now};
 use crate::store::Connection;
 
 /// Why the last administrator stays.
-pub(super) const LAST_ADMIN: &str = "this is the last user with the role Admin who can sign in: give the role to another first";
+pub(super) const LAST_ADMIN: &str =
+    "this is the last user with the role Admin who can sign in: give the role to another first";
 
 /// Members that are left out stay as they are. For the last four, null takes away what is stored.
 #[derive(InputObject)]
@@ -111,11 +112,7 @@ impl UserMutation {
     }
 
     /// Ends the sign-in of a user, and with it the global roles. Accounts, history and ownership stay.
-    async fn remove_as_raito_user(
-        &self,
-        context: &Context<'_>,
-        id: ID,
-    ) -> async_graphql::Result<UserResult> {
+    async fn remove_as_raito_user(&self, context: &Context<'_>, id: ID) -> async_graphql::Result<UserResult> {
         finish(context, remove(context, &id).await).await
     }
 
@@ -131,10 +128,7 @@ impl UserMutation {
     }
 }
 
-async fn finish(
-    context: &Context<'_>,
-    done: Result<String, Unfit>,
-) -> async_graphql::Result<UserResult> {
+async fn finish(context: &Context<'_>, done: Result<String, Unfit>) -> async_graphql::Result<UserResult> {
     match done {
         Ok(id) => {
             let found = user(&cloud(context)?.store, &id).await.map_err(internal)?;
@@ -229,11 +223,7 @@ async fn update(context: &Context<'_>, id: &str, input: &UserInput) -> Result<St
 }
 
 /// Stand-in and Slack account.
-async fn write_own_business(
-    connection: &mut Connection,
-    id: &str,
-    input: &UserInput,
-) -> Result<(), Unfit> {
+async fn write_own_business(connection: &mut Connection, id: &str, input: &UserInput) -> Result<(), Unfit> {
     if let MaybeUndefined::Value(delegate) = &input.delegate_to {
         if delegate.as_str() == id {
             return Err(Refused::invalid("delegateTo: nobody can stand in for themselves").into());
