@@ -10,9 +10,9 @@ use sqlx::any::AnyRow;
 use super::access::{ACCESS_PROVIDER, AccessProvider};
 use super::access_enums::{AccessProviderAction, AccessWhoItemType};
 use super::access_filter::{push_actions, push_owners, push_tags};
-use super::access_parts::{self as parts, AccessProviderId};
+use super::access_parts::{self as parts, AccessProviderId, ObjectName};
 use super::cloud;
-use super::data_objects::{self, DATA_OBJECT, DataObject};
+use super::data_objects::{DATA_OBJECT, DataObject};
 use super::errors::{InvalidInputError, NotFoundError};
 use super::identities::{Group, User, texts};
 use super::internal;
@@ -106,8 +106,12 @@ pub(crate) struct AccessWhatItem {
 impl AccessWhatItem {
     /// The object, if it is known here.
     async fn data_object(&self, context: &Context<'_>) -> async_graphql::Result<Option<DataObject>> {
-        let store = &cloud(context)?.store;
-        data_objects::by_name(store, &self.source, &self.full_name, &self.object_type).await.map_err(internal)
+        let name = ObjectName {
+            data_source: self.source.clone(),
+            full_name: self.full_name.clone(),
+            object_type: self.object_type.clone(),
+        };
+        parts::of(context)?.load_one(name).await
     }
 }
 
