@@ -5,14 +5,14 @@
 //!
 //! ```text
 //! access_changes
-//!   id              TEXT    grows with time (see src/ids.rs); a reader remembers the greatest it has seen
+//!   id              TEXT    grows with time (see src/ids.rs)
 //!   data_source_id  TEXT    a data source whose targets should fetch their access controls
 //!   at              BIGINT  epoch milliseconds
 //! ```
 //!
-//! Several rows for one data source are normal: a reader takes what is new and asks each data source once.
-//! With several writers, an id may become visible a little later than a greater one, as transactions take a while
-//! to commit; a reader therefore looks back by some minutes and leaves out what it knows.
+//! Several rows for one data source are normal. The one reader is [`crate::triggers`]: it removes exactly those rows
+//! that it has told a command line of, because a transaction that takes long makes its rows visible after others with
+//! greater ids.
 
 use std::time::Duration;
 
@@ -40,7 +40,7 @@ pub(crate) async fn announce(
     Ok(())
 }
 
-/// Removes what every reader has seen long ago.
+/// Removes what nobody listens for: a run that is not triggered comes sooner.
 pub(crate) async fn forget(connection: &mut Connection) -> Result<(), sqlx::Error> {
     let kept = i64::try_from(KEPT.as_millis()).unwrap_or(i64::MAX);
     sqlx::query("DELETE FROM access_changes WHERE at < $1")

@@ -58,6 +58,12 @@ pub enum CloudError {
         /// The cause.
         source: std::io::Error,
     },
+    /// The database could not be opened. The address is left out: it may hold a password.
+    #[error("cannot open the database: {source}")]
+    Connect {
+        /// The cause.
+        source: sqlx::Error,
+    },
     /// The database failed.
     #[error("the database failed")]
     Database(#[from] sqlx::Error),
@@ -84,6 +90,11 @@ impl CloudError {
             Self::OtherDomain { found, .. } => {
                 Some(format!("use the domain `{found}`, or another data folder"))
             }
+            Self::Connect { .. } => Some(
+                "see that the database is there, that its server runs and lets this user in, and that the address is \
+                 right"
+                    .to_owned(),
+            ),
             Self::Listen { .. } => Some("choose another address or port".to_owned()),
             _ => None,
         }

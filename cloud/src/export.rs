@@ -32,6 +32,7 @@ use crate::ids::now;
 use crate::import::WorkError;
 use crate::jobs::outcome::Outcome;
 use crate::store::Store;
+use crate::triggers;
 pub(crate) use refresh::{refresh_stale, sweep};
 use session::Session;
 
@@ -42,6 +43,8 @@ pub(crate) async fn run(
     data_source: &str,
     out_of_sync: bool,
 ) -> Result<Outcome, WorkError> {
+    // Before anything is read: what changes from here on is told again.
+    triggers::taken(store, data_source).await?;
     let mut session = Session::open(store, data_source).await?;
     // What is in the file decides how references are written, so it is found first.
     let mut after = String::new();

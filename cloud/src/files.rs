@@ -6,6 +6,7 @@
 //! and its hash is right: it is written beside and then renamed.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -20,6 +21,8 @@ use crate::store::Store;
 
 const UPLOAD_MILLISECONDS: i64 = 3600 * 1000;
 const DOWNLOAD_MILLISECONDS: i64 = 3600 * 1000;
+/// What an unfinished file that nobody has written to for so long is.
+const ABANDONED: Duration = Duration::from_hours(1);
 /// The largest file that is accepted; far above what a connector writes, and below what a typing error asks for.
 const LARGEST_UPLOAD: i64 = 1 << 40;
 
@@ -73,7 +76,7 @@ impl Files {
         std::fs::create_dir_all(&folder).map_err(|source| failed("create the folder", source))?;
         for entry in std::fs::read_dir(&folder).map_err(|source| failed("read the folder", source))? {
             let path = entry.map_err(|source| failed("read the folder", source))?.path();
-            if path.extension().is_some_and(|extension| extension == "part") {
+            if path.extension().is_some_and(|extension| extension == "part") && is_abandoned(&path) {
                 std::fs::remove_file(&path).map_err(|source| failed("clean up in", source))?;
             }
         }
@@ -158,6 +161,9 @@ impl Files {
         S: Stream<Item = Result<B, E>>,
         B: AsRef<[u8]>,
     {
+        if self.path(key).is_none() {
+            return Err(UploadError::Address);
+        }
         let row = sqlx::query(
             "UPDATE uploads SET state = 'used' WHERE file_key = $1 AND secret_hash = $2 AND state = 'open' \
              AND expires_at > $3 RETURNING content_length, sha256",
@@ -220,6 +226,12 @@ impl Files {
         }
         Ok(())
     }
+}
+
+/// Another server that shares the folder may be writing to it.
+fn is_abandoned(path: &Path) -> bool {
+    let age = path.metadata().and_then(|found| found.modified()).ok().and_then(|time| time.elapsed().ok());
+    age.is_none_or(|age| age >= ABANDONED)
 }
 
 async fn write_checked<S, B, E>(path: &Path, announced: i64, sha256: &str, body: S) -> Result<(), UploadError>

@@ -5,6 +5,7 @@ mod body;
 mod files;
 mod query;
 mod sign_in;
+mod trigger;
 
 use std::sync::Arc;
 
@@ -12,13 +13,14 @@ use axum::Router;
 use axum::extract::{DefaultBodyLimit, Path, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post, put};
+use axum::routing::{any, get, post, put};
 use serde_json::json;
 
 use crate::auth::{self, Permission, Principal, tokens};
 use crate::files::Files;
 use crate::graphql::Schema;
 use crate::store::Store;
+use crate::triggers::Triggers;
 
 /// The header with the organisation's domain.
 pub(crate) const DOMAIN_HEADER: &str = "raito-domain";
@@ -37,6 +39,7 @@ pub(crate) struct App {
     pub(crate) client_id: String,
     /// Where clients reach the server, with a slash at the end.
     pub(crate) base_url: String,
+    pub(crate) triggers: Arc<Triggers>,
 }
 
 /// All routes.
@@ -49,6 +52,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/file/upload/logs/signed-url", get(files::upload_address))
         .route("/file/upload/{key}/{secret}", put(files::upload).layer(DefaultBodyLimit::disable()))
         .route("/file/download/{secret}", get(files::download))
+        .route("/triggers/{domain}/{secret}", any(trigger::listen))
         .fallback(post_anywhere)
         .layer(axum::middleware::map_response(name_server))
         .layer(DefaultBodyLimit::max(LARGEST_BODY))
@@ -100,7 +104,14 @@ async fn caller(app: &App, headers: &HeaderMap) -> Result<Principal, Response> {
     if !domain.is_some_and(|domain| domain.eq_ignore_ascii_case(&app.domain)) {
         return Err(refuse(StatusCode::FORBIDDEN, "the header Raito-Domain does not name this organisation"));
     }
-    let token = text(&header::AUTHORIZATION)
+    holder(app, headers).await
+}
+
+/// Whose token a request carries. The answer in the error case is ready to send.
+async fn holder(app: &App, headers: &HeaderMap) -> Result<Principal, Response> {
+    let token = headers
+        .get(header::AUTHORIZATION)
+        .and_then(|value| value.to_str().ok())
         .and_then(|value| value.split_once(' '))
         .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("token"))
         .map(|(_, token)| token.trim());

@@ -33,12 +33,11 @@
 //! [`ServerConfig::public_url`].
 
 mod auth;
-#[doc(hidden)]
-pub mod bench;
 mod changes;
 mod error;
 mod export;
 mod files;
+mod grant_categories;
 mod graphql;
 mod http;
 mod ids;
@@ -47,15 +46,20 @@ mod jobs;
 mod lock;
 mod metadata;
 mod records;
+mod retention;
 mod rules;
 mod server;
 mod sources;
 mod status;
 mod store;
+mod triggers;
 
 pub use auth::Role;
 pub use auth::users::NewUser;
 pub use error::CloudError;
-pub use server::{Credentials, FirstAdmin, Server, ServerConfig};
+#[doc(hidden)]
+pub use graphql::sdl;
+pub use server::{Credentials, DEFAULT_JOB_TIMEOUT, DEFAULT_LEASE, FirstAdmin, Server, ServerConfig};
 pub use sources::DataSourceIds;
 pub use status::{DataSourceStatus, LastSync, Status, status};
+pub use store::{Database, DatabaseAddressError, PostgresAddress};

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, watch};
@@ -13,17 +14,22 @@ use crate::auth::{Role, password};
 use crate::files::Files;
 use crate::http::{self, App};
 use crate::ids::{new_id, new_secret};
+use crate::jobs::sightings::Sightings;
 use crate::jobs::{queue, worker::Worker};
-use crate::lock::DataLock;
+use crate::lock::{self, DataLock};
+use crate::retention::Retention;
 use crate::sources::{self, DataSourceIds};
-use crate::store::Store;
-use crate::{CloudError, graphql};
+use crate::store::{Database, Store};
+use crate::triggers::Triggers;
+use crate::{CloudError, grant_categories, graphql};
 
 /// How a server is set up.
 #[derive(Debug, Clone)]
 pub struct ServerConfig {
-    /// The folder of the database and the files; created if need be.
+    /// The folder of the files, and of the database unless it is elsewhere; created if need be.
     pub data_dir: PathBuf,
+    /// The database. One that is not in the folder may be shared by several servers, which then need the same files.
+    pub database: Database,
     /// Where to listen; port 0 chooses a free one.
     pub listen: SocketAddr,
     /// The domain of the organisation: what clients configure as `domain`.
@@ -35,7 +41,34 @@ pub struct ServerConfig {
     pub admin_email: String,
     /// The password of the first administrator; made up if missing.
     pub admin_password: Option<String>,
+    /// After which time without any sign of life a job is given up, see [`DEFAULT_JOB_TIMEOUT`].
+    pub job_timeout: Duration,
+    /// After which time other servers on the same database take over the work of one that has vanished, see
+    /// [`DEFAULT_LEASE`].
+    pub lease: Duration,
 }
+
+impl Default for ServerConfig {
+    /// On loopback, with everything in the folder `.raito`.
+    fn default() -> Self {
+        Self {
+            data_dir: PathBuf::from(".raito"),
+            database: Database::Folder,
+            listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            domain: "local".to_owned(),
+            public_url: None,
+            admin_email: "admin@local.local".to_owned(),
+            admin_password: None,
+            job_timeout: DEFAULT_JOB_TIMEOUT,
+            lease: DEFAULT_LEASE,
+        }
+    }
+}
+
+/// A day: a connector may read usage for very long before it has something to say.
+pub const DEFAULT_JOB_TIMEOUT: Duration = Duration::from_hours(24);
+/// Half a minute; a living server renews its claim four times as often.
+pub const DEFAULT_LEASE: Duration = Duration::from_secs(30);
 
 /// The administrator that the first start creates. Shown once: only a hash of the password is kept.
 #[derive(Clone)]
@@ -82,29 +115,37 @@ pub struct Server {
     stop: watch::Sender<bool>,
     http: JoinHandle<()>,
     worker: JoinHandle<()>,
+    retention: JoinHandle<()>,
+    triggers: JoinHandle<()>,
     /// Held until everything else has ended.
-    _lock: DataLock,
+    _lock: Option<DataLock>,
 }
 
 impl Server {
     /// Opens the store and starts to serve. The first start creates an administrator, see [`Server::first_admin`].
     pub async fn start(config: ServerConfig) -> Result<Self, CloudError> {
-        let mut server =
-            Self::launch(&config.data_dir, config.listen, &config.domain, config.public_url).await?;
-        if !users::any(&server.store).await? {
-            server.first_admin =
-                Some(create_admin(&server.store, config.admin_email, config.admin_password).await?);
-        }
+        let mut server = Self::launch(&config).await?;
+        server.first_admin = create_admin(&server.store, config.admin_email, config.admin_password).await?;
         Ok(server)
     }
 
     /// Starts a server on loopback for this process alone, with a credential made for it (role Integrator).
     pub async fn start_embedded(data_dir: &Path, domain: &str) -> Result<(Self, Credentials), CloudError> {
-        let listen = SocketAddr::from(([127, 0, 0, 1], 0));
-        let server = Self::launch(data_dir, listen, domain, None).await?;
-        let credentials = Credentials {
+        Self::start_embedded_with(ServerConfig {
+            data_dir: data_dir.to_owned(),
+            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             domain: domain.to_owned(),
-            user: format!("raito-run@{domain}.invalid"),
+            ..ServerConfig::default()
+        })
+        .await
+    }
+
+    /// The same with a database and limits of the caller's choice. There is no administrator.
+    pub async fn start_embedded_with(config: ServerConfig) -> Result<(Self, Credentials), CloudError> {
+        let server = Self::launch(&config).await?;
+        let credentials = Credentials {
+            user: format!("raito-run@{}.invalid", config.domain),
+            domain: config.domain,
             secret: new_secret(),
         };
         server
@@ -118,35 +159,44 @@ impl Server {
         Ok((server, credentials))
     }
 
-    async fn launch(
-        data_dir: &Path,
-        listen: SocketAddr,
-        domain: &str,
-        public_url: Option<String>,
-    ) -> Result<Self, CloudError> {
-        let domain = checked_domain(domain)?;
-        let lock = DataLock::take(data_dir)?;
-        let store = Store::open(data_dir).await?;
+    async fn launch(config: &ServerConfig) -> Result<Self, CloudError> {
+        let domain = checked_domain(&config.domain)?;
+        for (name, time) in [("time-out of jobs", config.job_timeout), ("lease", config.lease)] {
+            if time < Duration::from_millis(100) {
+                return Err(CloudError::Invalid { reason: format!("the {name} is too short") });
+            }
+        }
+        let (data_dir, listen) = (&config.data_dir, config.listen);
+        lock::create(data_dir)?;
+        let lock = (config.database == Database::Folder).then(|| DataLock::take(data_dir)).transpose()?;
+        let store = Store::open(data_dir, &config.database).await?;
         let found = store.setting_or("domain", &domain).await?;
         if found != domain {
             return Err(CloudError::OtherDomain { found, wanted: domain });
         }
         let client_id = store.setting_or("client_id", &new_id()).await?;
-        queue::release_all(&store).await?;
+        grant_categories::ensure(&store).await?;
+        if lock.is_some() {
+            queue::release_all(&store).await?;
+        }
         let files = Files::open(data_dir.join("files"))?;
         let listen_failed = |source| CloudError::Listen { address: listen, source };
         let listener = TcpListener::bind(listen).await.map_err(listen_failed)?;
         let address = listener.local_addr().map_err(listen_failed)?;
-        let mut url = public_url.unwrap_or_else(|| format!("http://{address}/"));
+        let mut url = config.public_url.clone().unwrap_or_else(|| format!("http://{address}/"));
         if !url.ends_with('/') {
             url.push('/');
         }
         let bell = Arc::new(Notify::new());
+        let sightings = Sightings::default();
         let (stop, stopped) = watch::channel(false);
+        let triggers = Arc::new(Triggers::new(store.clone(), domain.clone(), stopped.clone()));
         let schema = graphql::schema(graphql::Cloud {
             store: store.clone(),
             bell: Arc::clone(&bell),
+            sightings: sightings.clone(),
             base_url: url.clone(),
+            triggers: Arc::clone(&triggers),
         });
         let app = App {
             store: store.clone(),
@@ -155,11 +205,21 @@ impl Server {
             domain,
             client_id,
             base_url: url.clone(),
+            triggers: Arc::clone(&triggers),
         };
-        let worker = Worker { store: store.clone(), files, bell, stop: stopped.clone() };
+        let retention = Retention {
+            store: store.clone(),
+            files: files.clone(),
+            sightings,
+            job_timeout: config.job_timeout,
+            stop: stopped.clone(),
+        };
+        let retention = tokio::spawn(retention.run());
+        let worker = Worker { store: store.clone(), files, bell, stop: stopped.clone(), lease: config.lease };
         let worker = tokio::spawn(worker.run());
+        let triggers = tokio::spawn(triggers.run());
         let http = tokio::spawn(serve(listener, Arc::new(app), stopped));
-        Ok(Self { store, url, first_admin: None, stop, http, worker, _lock: lock })
+        Ok(Self { store, url, first_admin: None, stop, http, worker, retention, triggers, _lock: lock })
     }
 
     /// The base address, with a slash at the end.
@@ -215,7 +275,9 @@ impl Server {
     pub async fn shutdown(mut self) {
         let _ = self.stop.send(true);
         let _ = (&mut self.http).await;
+        let _ = (&mut self.triggers).await;
         let _ = (&mut self.worker).await;
+        let _ = (&mut self.retention).await;
         self.store.close().await;
     }
 
@@ -229,6 +291,8 @@ impl Drop for Server {
     fn drop(&mut self) {
         self.http.abort();
         self.worker.abort();
+        self.retention.abort();
+        self.triggers.abort();
     }
 }
 
@@ -243,12 +307,18 @@ async fn serve(listener: TcpListener, app: Arc<App>, mut stopped: watch::Receive
     }
 }
 
-/// The first administrator holds every role: there is nobody else yet who could synchronise or manage access.
+/// Creates the first administrator unless there is one, who holds every role: there is nobody else yet who could
+/// synchronise or manage access.
 async fn create_admin(
     store: &Store,
     email: String,
     chosen: Option<String>,
-) -> Result<FirstAdmin, CloudError> {
+) -> Result<Option<FirstAdmin>, CloudError> {
+    let mut connection = store.pool().acquire().await?;
+    if users::any(&mut connection).await? {
+        return Ok(None);
+    }
+    drop(connection);
     if chosen.as_ref().is_some_and(|chosen| !password::strong_enough(chosen)) {
         return Err(CloudError::Invalid {
             reason: "a password needs eight characters, among them a lower-case and an upper-case letter, \
@@ -258,9 +328,8 @@ async fn create_admin(
     }
     let generated = chosen.is_none().then(new_secret);
     let password = chosen.or_else(|| generated.clone()).unwrap_or_default();
-    users::put(store, NewUser { email: email.clone(), password, roles: Role::ALL.to_vec(), machine: false })
-        .await?;
-    Ok(FirstAdmin { email, password: generated })
+    let admin = NewUser { email: email.clone(), password, roles: Role::ALL.to_vec(), machine: false };
+    Ok(users::put_first(store, admin).await?.map(|_| FirstAdmin { email, password: generated }))
 }
 
 /// The domain in lower case.

@@ -30,8 +30,8 @@ pub use access::{
     ReportFormat, SchemaArgs, ShowArgs, ValidateArgs,
 };
 pub use run::{
-    BackupArgs, ConnectionArgs, LockArgs, RunArgs, SandboxArgs, StepArgs, SyncArgs, TagArgs, TargetArgs,
-    TargetKeys, UnsupportedArgs,
+    BackupArgs, ConnectionArgs, LockArgs, LogForwardingArgs, RunArgs, SandboxArgs, ScheduleArgs, StepArgs, SyncArgs, TagArgs,
+    TargetArgs, TargetKeys,
 };
 
 /// The exit code of a wrong command line: that of a wrong configuration.
@@ -99,7 +99,7 @@ pub struct GlobalArgs {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Synchronise all targets once
+    /// Synchronise all targets, once or at scheduled times
     Run(Box<RunArgs>),
     /// Access as code: make targets match access files
     #[command(subcommand, arg_required_else_help = true)]
@@ -142,12 +142,22 @@ pub enum CloudCommand {
     after_help = "The environment variable RAITO_CLOUD_ADMIN_PASSWORD gives the administrator's password."
 )]
 pub struct ServeArgs {
+    /// Database: `sqlite`, a file in the folder, or postgres://USER:PASSWORD@HOST:PORT/DATABASE, which several servers
+    /// may share; better given by the environment variable, because arguments are visible to every user of the machine
+    #[arg(long, value_name = "ADDRESS", env = "RAITO_CLOUD_DATABASE", default_value = "sqlite", hide_env_values = true)]
+    pub database: String,
+    /// Time without a sign of life after which a job is given up as timed out
+    #[arg(long, value_name = "DURATION", default_value = "24h", value_parser = humantime::parse_duration)]
+    pub job_timeout: Duration,
     /// Folder for all data
     #[arg(long, value_name = "FOLDER", default_value = ".raito")]
     pub data_dir: PathBuf,
     /// Address and port to listen on
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
     pub listen: SocketAddr,
+    /// Address under which clients reach the server, if it is behind a proxy
+    #[arg(long, value_name = "URL", env = "RAITO_CLOUD_PUBLIC_URL")]
+    pub public_url: Option<url::Url>,
     /// Domain of the organisation
     #[arg(long, value_parser = clap::builder::NonEmptyStringValueParser::new().try_map(flags::domain))]
     pub domain: Option<String>,
@@ -159,6 +169,9 @@ pub struct ServeArgs {
 /// Arguments of `cloud status`.
 #[derive(Debug, Args)]
 pub struct StatusArgs {
+    /// Database: `sqlite`, a file in the folder, or postgres://USER:PASSWORD@HOST:PORT/DATABASE
+    #[arg(long, value_name = "ADDRESS", env = "RAITO_CLOUD_DATABASE", default_value = "sqlite", hide_env_values = true)]
+    pub database: String,
     /// Folder for all data
     #[arg(long, value_name = "FOLDER", default_value = ".raito")]
     pub data_dir: PathBuf,

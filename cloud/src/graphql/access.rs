@@ -4,7 +4,6 @@ use async_graphql::{ComplexObject, Context, ID, Object, SimpleObject, Union};
 use sqlx::Row;
 use sqlx::any::AnyRow;
 
-use super::access_category::Category;
 use super::access_enums::{
     AccessProviderAction, AccessProviderLock, AccessProviderState, AccessWhoItemType, SyncStatus,
     WhoAndWhatType,
@@ -16,11 +15,15 @@ use super::access_lists::{
 };
 use super::access_parts::{self as parts, LocksOf, Parts, SourcesOf};
 use super::errors::{InvalidInputError, NotFoundError, PermissionDeniedError};
+use super::grant_categories::GrantCategory;
 use super::identities::{Tag, tags};
-use super::paging::{Item, PagedResults, Window};
+use super::loaders::{self, DataSourceId, GrantCategoryId};
+use super::paging::{Item, PagedResult, PagedResults, Window};
+use super::role_assignments::{self, RoleAssignmentFilterInput, RoleAssignmentOrderInput, Scope};
 use super::scalars::{Duration, Time};
-use super::sources::{DataSource, MaskType, data_source};
+use super::sources::{DataSource, MaskType};
 use super::{cloud, internal, permit};
+use crate::auth::roles::{Resource, ResourceKind};
 use crate::auth::{Permission, Principal};
 use crate::metadata::Metadata;
 use crate::rules::{WhatRule, WhoRule};
@@ -82,16 +85,6 @@ struct WhatAbacRule {
     rule_json: Option<String>,
 }
 
-/// A kind of grants, as an access control shows it.
-#[derive(SimpleObject)]
-#[graphql(name = "GrantCategory")]
-struct CategoryName {
-    id: ID,
-    name: String,
-    is_system: bool,
-    is_default: bool,
-}
-
 /// A locked part.
 #[derive(Clone, SimpleObject)]
 pub(super) struct LockData {
@@ -136,9 +129,9 @@ struct AccessProviderTypeName {
 impl SyncData {
     /// The data source.
     async fn data_source(&self, context: &Context<'_>) -> async_graphql::Result<DataSource> {
-        data_source(&cloud(context)?.store, &self.source)
-            .await
-            .map_err(internal)?
+        loaders::of(context)?
+            .load_one(DataSourceId(self.source.clone()))
+            .await?
             .ok_or_else(|| "the data source is gone".into())
     }
 
@@ -166,18 +159,24 @@ impl SyncData {
 #[ComplexObject]
 impl AccessProvider {
     /// The kind of grants that it is one of; null for anything but a grant.
-    async fn category(&self, context: &Context<'_>) -> async_graphql::Result<Option<CategoryName>> {
+    async fn category(&self, context: &Context<'_>) -> async_graphql::Result<Option<GrantCategory>> {
         if !matches!(self.action, AccessProviderAction::Grant | AccessProviderAction::Purpose) {
             return Ok(None);
         }
-        let mut connection = cloud(context)?.store.pool().acquire().await.map_err(internal)?;
-        let found = Category::find(&mut connection, &self.category).await.map_err(internal)?;
-        Ok(found.map(|category| CategoryName {
-            id: category.id.into(),
-            name: category.name,
-            is_system: category.is_system,
-            is_default: category.is_default,
-        }))
+        loaders::of(context)?.load_one(GrantCategoryId(self.category.clone())).await
+    }
+
+    /// Who owns the access control; the owners of its data sources if it has no owner of its own.
+    async fn role_assignments(
+        &self,
+        context: &Context<'_>,
+        after: Option<String>,
+        limit: Option<i32>,
+        filter: Option<RoleAssignmentFilterInput>,
+        order: Option<Vec<RoleAssignmentOrderInput>>,
+    ) -> async_graphql::Result<PagedResult> {
+        let scope = Scope::On(Resource::new(ResourceKind::AccessProvider, &self.id));
+        role_assignments::page(context, scope, (after, limit), filter, order).await
     }
 
     /// The locked parts.

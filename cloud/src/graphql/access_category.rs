@@ -1,8 +1,10 @@
 //! The grant category of an access control, and the rules that it makes.
 
+use regex::Regex;
 use sqlx::Row;
 
 use super::access_change::{Refusal, invalid};
+use crate::grant_categories;
 use crate::store::Connection;
 
 /// What a category says about its grants.
@@ -11,8 +13,6 @@ use crate::store::Connection;
 pub(super) struct Category {
     pub(super) id: String,
     pub(super) name: String,
-    pub(super) is_system: bool,
-    pub(super) is_default: bool,
     pub(super) allow_duplicate_names: bool,
     pub(super) multi_data_source: bool,
     pub(super) description_mandatory: bool,
@@ -25,17 +25,37 @@ pub(super) struct Category {
     /// Whose access controls may, beside.
     pub(super) categories: Vec<String>,
     pub(super) data_objects: bool,
+    /// What the name and the naming hint must match as a whole, and what is said otherwise.
+    pub(super) patterns: [(&'static str, Option<String>, Option<String>); 2],
     pub(super) locks_on_create: Vec<String>,
 }
 
 impl Category {
     /// The id of the category that everything is in that names no other.
-    pub(super) const DEFAULT: &'static str = "default";
+    pub(super) const DEFAULT: &'static str = grant_categories::DEFAULT;
 
     /// The category with this id.
     pub(super) async fn find(connection: &mut Connection, id: &str) -> Result<Option<Self>, sqlx::Error> {
-        let _ = connection;
-        Ok((id == Self::DEFAULT).then(Self::built_in))
+        let Some(found) = grant_categories::find(connection, id).await? else { return Ok(None) };
+        let settings = found.settings;
+        Ok(Some(Self {
+            id: id.to_owned(),
+            name: found.name,
+            allow_duplicate_names: settings.allow_duplicate_names,
+            multi_data_source: settings.multi_data_source,
+            description_mandatory: settings.description_mandatory,
+            users: settings.who.user,
+            groups: settings.who.group,
+            inheritance: settings.who.inheritance,
+            own: settings.who.own_category,
+            categories: settings.who.categories,
+            data_objects: settings.what_data_objects,
+            patterns: [
+                ("name", settings.name_pattern, settings.name_pattern_message),
+                ("namingHint", settings.naming_hint_pattern, settings.naming_hint_pattern_message),
+            ],
+            locks_on_create: settings.locks_on_create,
+        }))
     }
 
     /// The category with this id; refused when there is none.
@@ -43,26 +63,6 @@ impl Category {
         match Self::find(connection, id).await? {
             Some(category) => Ok(category),
             None => invalid(format!("category: there is no grant category `{id}`")),
-        }
-    }
-
-    /// Everything is allowed: what was imported is in it.
-    fn built_in() -> Self {
-        Self {
-            id: Self::DEFAULT.to_owned(),
-            name: "Grant".to_owned(),
-            is_system: false,
-            is_default: true,
-            allow_duplicate_names: true,
-            multi_data_source: true,
-            description_mandatory: false,
-            users: true,
-            groups: true,
-            inheritance: true,
-            own: true,
-            categories: Vec::new(),
-            data_objects: true,
-            locks_on_create: Vec::new(),
         }
     }
 
@@ -79,7 +79,15 @@ impl Category {
         data_objects: i64,
     ) -> Result<(), Refusal> {
         let category = &self.name;
-        let _ = naming_hint;
+        for ((field, pattern, message), text) in self.patterns.iter().zip([name, naming_hint]) {
+            let Some(pattern) = pattern.as_ref().filter(|_| !text.is_empty()) else { continue };
+            // It was checked when it was stored.
+            let fits = Regex::new(&format!("^(?:{pattern})$")).is_ok_and(|pattern| pattern.is_match(text));
+            if !fits {
+                let says = message.as_ref().map(|message| format!(" ({message})")).unwrap_or_default();
+                return invalid(format!("{field}: the category `{category}` asks for `{pattern}`{says}"));
+            }
+        }
         if self.description_mandatory && description.trim().is_empty() {
             return invalid(format!("description is missing: the category `{category}` asks for one"));
         }

@@ -4,9 +4,9 @@ use async_graphql::{ID, InputObject};
 
 use super::access::ACCESS_PROVIDER;
 use super::access_enums::{AccessProviderAction, AccessProviderState};
-use super::data_objects::TagFilter;
 use super::identities::texts;
 use super::paging::Sort;
+use super::tags::TagFilter;
 use crate::auth::{self, Permission, Principal};
 use crate::store::sql::Sql;
 

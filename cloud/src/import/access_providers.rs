@@ -10,11 +10,11 @@
 mod apply;
 mod managed;
 
-use sqlx::{Acquire, Connection as _};
-
-use super::staging::{ContentHash, Rows, Set, Tags, create, drop_table};
+use super::owners::{self, Owned};
+use super::staging::{ContentHash, Rows, Set, Tags, analyze, create, discard};
 use super::{Examples, WorkError, require_data_source, uploaded};
 use crate::files::Files;
+use crate::jobs::lease::Lease;
 use crate::jobs::outcome::Outcome;
 use crate::jobs::to_json;
 use crate::records::{AccessProvider, WhatItem, array};
@@ -31,23 +31,24 @@ pub(super) const LOCKS: &str = "stage_access_locks";
 pub(crate) async fn run(
     store: &Store,
     files: &Files,
+    lease: &Lease,
     data_source: &str,
     file: &str,
     delete_untouched: bool,
-) -> Result<Outcome, WorkError> {
+) -> Result<(), WorkError> {
     require_data_source(store, data_source).await?;
     let mut warnings = Vec::new();
     let mut connection = store.pool().acquire().await?;
-    let mut staging = connection.begin().await?;
+    let mut staging = lease.begin_staging(&mut connection).await?;
     stage(store, files, file, &mut staging, &mut warnings).await?;
     staging.commit().await?;
-    let mut transaction = connection.begin_with(store.dialect().begin_write()).await?;
+    let mut transaction = lease.begin_merge(&mut connection).await?;
+    owners::note(&mut transaction, Owned::AccessProviders, data_source).await?;
     let access = apply::apply(&mut transaction, data_source, delete_untouched, &mut warnings).await?;
-    transaction.commit().await?;
-    for table in [STAGE, TAGS, WHO, WHAT, LOCKS] {
-        drop_table(&mut connection, table).await?;
-    }
-    Ok(Outcome::AccessProviders { access, warnings })
+    owners::settle(&mut transaction, Owned::AccessProviders, data_source).await?;
+    lease.complete(transaction, &Outcome::AccessProviders { access, warnings }).await?;
+    discard(&mut connection, &[STAGE, TAGS, WHO, WHAT, LOCKS]).await;
+    Ok(())
 }
 
 async fn stage(
@@ -153,6 +154,9 @@ async fn stage(
     who.finish(connection).await?;
     what.flush(connection).await?;
     locks.flush(connection).await?;
+    for table in [WHAT, LOCKS] {
+        analyze(connection, table).await?;
+    }
     strange_actions.warn(warnings, "access providers have an unknown action and are taken as grants");
     Ok(())
 }

@@ -11,11 +11,12 @@
 //! the one that is managed here: the imported one goes. An external id that another access provider managed
 //! here has is not taken from it.
 
-use sqlx::{Acquire, AssertSqlSafe, Connection as _, Row};
+use sqlx::{AssertSqlSafe, Row};
 
-use super::staging::{Rows, create, drop_table, execute};
+use super::staging::{Rows, create, discard, drop_table, execute};
 use super::{Examples, WorkError, require_data_source, uploaded};
 use crate::files::Files;
+use crate::jobs::lease::Lease;
 use crate::jobs::outcome::Outcome;
 use crate::jobs::to_json;
 use crate::records::{Feedback, array};
@@ -30,22 +31,22 @@ const GONE: &str = "stage_feedback_gone";
 pub(crate) async fn run(
     store: &Store,
     files: &Files,
+    lease: &Lease,
     data_source: &str,
     file: &str,
-) -> Result<Outcome, WorkError> {
+) -> Result<(), WorkError> {
     require_data_source(store, data_source).await?;
     let mut warnings = Vec::new();
     let mut connection = store.pool().acquire().await?;
-    let mut staging = connection.begin().await?;
+    let mut staging = lease.begin_staging(&mut connection).await?;
     stage(store, files, file, &mut staging, &mut warnings).await?;
     staging.commit().await?;
 
-    let mut transaction = connection.begin_with(store.dialect().begin_write()).await?;
+    let mut transaction = lease.begin_merge(&mut connection).await?;
     let names_added = Apply { connection: &mut transaction, data_source }.run(&mut warnings).await?;
-    transaction.commit().await?;
-    drop_table(&mut connection, STAGE).await?;
-    drop_table(&mut connection, GONE).await?;
-    Ok(Outcome::Feedback { names_added, warnings })
+    lease.complete(transaction, &Outcome::Feedback { names_added, warnings }).await?;
+    discard(&mut connection, &[STAGE, GONE]).await;
+    Ok(())
 }
 
 async fn stage(

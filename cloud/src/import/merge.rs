@@ -7,7 +7,7 @@
 use sqlx::{AssertSqlSafe, Row};
 
 use super::Examples;
-use super::staging::{create, execute};
+use super::staging::{analyze, create, execute};
 use crate::ids::now;
 use crate::jobs::outcome::Counts;
 use crate::store::Connection;
@@ -121,6 +121,7 @@ impl Merge<'_> {
              WHERE o.id IS NULL OR o.content_hash <> s.content_hash{deleted}"
         );
         self.execute(connection, differing).await?;
+        analyze(connection, DIFFERING).await?;
         let content = format!("INSERT INTO stage_changed (id) SELECT id FROM {DIFFERING} WHERE alive = 1");
         let mut changed = execute(connection, content).await?;
         // The order of a cross join is kept: there may be far fewer tags than objects.

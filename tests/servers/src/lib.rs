@@ -7,6 +7,8 @@
 
 mod certificates;
 mod postgres;
+mod shared;
 
 pub use self::certificates::{Authority, Certificate};
 pub use self::postgres::{Postgres, Refused};
+pub use self::shared::Database;
