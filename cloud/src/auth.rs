@@ -135,6 +135,7 @@ impl Permission {
                 | Self::ManageDataSources
                 | Self::ManageIdentityStores
                 | Self::AssignOwners
+                | Self::TriggerSync
                 | Self::ViewSynchronization
                 | Self::ViewWho
         )

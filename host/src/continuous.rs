@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use jiff::{Timestamp, Zoned};
 use tokio::sync::{Notify, watch};
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 use crate::config::Settings;
 use crate::failure::Failure;
@@ -30,6 +30,9 @@ use crate::triggers::{self, Listener, Liveness, Queue, Timing};
 
 /// Clocks are set, and machines sleep: how often the time is looked at.
 const LOOK: Duration = Duration::from_secs(20);
+
+/// How long the trigger connections may take to end.
+const GOODBYE: Duration = Duration::from_secs(5);
 
 /// What the loop needs of the program around it.
 pub struct Surroundings<'a> {
@@ -82,7 +85,7 @@ pub async fn run(settings: Settings, surroundings: Surroundings<'_>) -> Result<(
     let mut told = Vec::new();
 
     if at_startup && !finish.is_raised() {
-        surroundings.once(&RunKind::Full, &current, &mut told).await;
+        surroundings.once(&RunKind::Full, &current).await;
     }
     'runs: while !finish.is_raised() {
         let Some(next) = schedule.next(&Zoned::now()) else { break };
@@ -94,27 +97,30 @@ pub async fn run(settings: Settings, surroundings: Surroundings<'_>) -> Result<(
                 () = until(&next) => {
                     surroundings.reload(&current, &mut told);
                     reset.notify_one();
-                    surroundings.once(&RunKind::Full, &current, &mut told).await;
+                    surroundings.once(&RunKind::Full, &current).await;
                     break;
                 }
                 event = queue.next() => {
-                    surroundings.once(&RunKind::from(event), &current, &mut told).await;
+                    surroundings.reload(&current, &mut told);
+                    surroundings.once(&RunKind::from(event), &current).await;
                 }
             }
         }
     }
     ender.raise();
-    if let Some(listener) = listener {
-        // It says goodbye, which is bounded; with it goes the liveness file.
-        let _ = listener.await;
+    if let Some(mut listener) = listener {
+        // It says goodbye, unless nobody listens any more. With it goes the liveness file.
+        if timeout(GOODBYE, &mut listener).await.is_err() {
+            listener.abort();
+            let _ = listener.await;
+        }
     }
     Ok(())
 }
 
 impl Surroundings<'_> {
-    /// One run with the configuration of now.
-    async fn once(&self, kind: &RunKind, current: &watch::Sender<Arc<Settings>>, told: &mut Vec<String>) {
-        self.reload(current, told);
+    /// One run.
+    async fn once(&self, kind: &RunKind, current: &watch::Sender<Arc<Settings>>) {
         let settings = Arc::clone(&current.borrow());
         self.display.line(kind.describe());
         let summary = run::run(&settings, kind, &self.interrupt, &self.display).await;
@@ -122,7 +128,9 @@ impl Surroundings<'_> {
             self.display.failure(None, failure);
         }
         self.display.finish();
-        (self.report)(kind, &summary);
+        if summary.failure.is_some() || !summary.targets.is_empty() {
+            (self.report)(kind, &summary);
+        }
     }
 
     /// Reads the configuration; keeps the last good one if that fails. Warnings are told when they are new.

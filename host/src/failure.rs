@@ -25,8 +25,7 @@
 //! | 35 | not confirmed: nothing was applied |
 //!
 //! 2 is no failure: `access plan` found changes to make, `access drift` changes made by hand. 130 and 143 say that the
-//! program was interrupted or terminated. 10 is left free: it says that a running program makes room for a newer one, as
-//! it does with Raito's container runner.
+//! program was interrupted or terminated, 10 that it made room for a newer one (see [`crate::signals`]).
 
 use std::fmt::Write as _;
 

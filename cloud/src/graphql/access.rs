@@ -22,7 +22,7 @@ use super::paging::{Item, PagedResult, PagedResults, Window};
 use super::role_assignments::{self, RoleAssignmentFilterInput, RoleAssignmentOrderInput, Scope};
 use super::scalars::{Duration, Time};
 use super::sources::{DataSource, MaskType};
-use super::{cloud, internal, permit};
+use super::{cloud, internal, permit, permit_on};
 use crate::auth::roles::{Resource, ResourceKind};
 use crate::auth::{Permission, Principal};
 use crate::metadata::Metadata;
@@ -87,6 +87,7 @@ struct WhatAbacRule {
 
 /// A locked part.
 #[derive(Clone, SimpleObject)]
+#[graphql(name = "AccessProviderLockData")]
 pub(super) struct LockData {
     pub(super) lock_key: AccessProviderLock,
     pub(super) details: LockDetails,
@@ -94,6 +95,7 @@ pub(super) struct LockData {
 
 /// Why a part is locked.
 #[derive(Clone, SimpleObject)]
+#[graphql(name = "AccessProviderLockDetails")]
 pub(super) struct LockDetails {
     pub(super) reason: Option<String>,
 }
@@ -175,8 +177,7 @@ impl AccessProvider {
         filter: Option<RoleAssignmentFilterInput>,
         order: Option<Vec<RoleAssignmentOrderInput>>,
     ) -> async_graphql::Result<PagedResult> {
-        let scope = Scope::On(Resource::new(ResourceKind::AccessProvider, &self.id));
-        role_assignments::page(context, scope, (after, limit), filter, order).await
+        role_assignments::page(context, Scope::On(self.resource()), (after, limit), filter, order).await
     }
 
     /// The locked parts.
@@ -203,7 +204,7 @@ impl AccessProvider {
         search: Option<String>,
         order: Option<Vec<AccessProviderWhoOrderByInput>>,
     ) -> async_graphql::Result<PagedResults> {
-        if let Err(denied) = permit(context, Permission::ViewWho)? {
+        if let Err(denied) = permit_on(context, Permission::ViewWho, &self.resource()).await? {
             return Ok(PagedResults::PermissionDenied(denied));
         }
         lists::who(context, &self.id, Window { after, limit, order: None }, search, order).await
@@ -217,7 +218,7 @@ impl AccessProvider {
         limit: Option<i32>,
         search: Option<String>,
     ) -> async_graphql::Result<PagedResults> {
-        if let Err(denied) = permit(context, Permission::ViewWho)? {
+        if let Err(denied) = permit_on(context, Permission::ViewWho, &self.resource()).await? {
             return Ok(PagedResults::PermissionDenied(denied));
         }
         lists::users(context, &self.id, Window { after, limit, order: None }, search).await
@@ -314,6 +315,10 @@ impl AccessProvider {
                 },
             ),
         })
+    }
+
+    fn resource(&self) -> Resource {
+        Resource::new(ResourceKind::AccessProvider, &self.id)
     }
 
     /// Whether it is deleted and waits for the target to confirm.

@@ -4,7 +4,8 @@ use async_graphql::{Context, ID, InputObject, Object, SimpleObject, Union};
 
 use super::errors::{InvalidInputError, NotFoundError, PermissionDeniedError};
 use super::{cloud, internal, permit};
-use crate::auth::Permission;
+use crate::auth::roles::{Resource, ResourceKind};
+use crate::auth::{self, Permission, Principal};
 use crate::triggers::address;
 use crate::triggers::event::{LARGEST, SyncTrigger};
 
@@ -92,17 +93,29 @@ pub(super) struct TriggerMutation;
 
 #[Object]
 impl TriggerMutation {
-    /// Asks the command lines that listen to synchronise now.
+    /// Asks the command lines that listen to synchronise now. For owners of the data source or the identity store, and
+    /// for the roles Admin and Integrator.
     async fn trigger_sync(
         &self,
         context: &Context<'_>,
         input: SyncTriggerInput,
     ) -> async_graphql::Result<TriggerSyncResult> {
-        let principal = match permit(context, Permission::TriggerSync)? {
-            Ok(principal) => principal,
-            Err(denied) => return Ok(TriggerSyncResult::PermissionDenied(denied)),
-        };
         let cloud = cloud(context)?;
+        let principal = context.data::<Principal>()?;
+        let resource = match (&input.data_source, &input.identity_store) {
+            (Some(id), _) => Some(Resource::new(ResourceKind::DataSource, id)),
+            (None, Some(id)) => Some(Resource::new(ResourceKind::IdentityStore, id)),
+            (None, None) => None,
+        };
+        let decided = match resource {
+            Some(resource) => {
+                auth::authorize_on(&cloud.store, principal, Permission::TriggerSync, &resource).await.map_err(internal)?
+            }
+            None => auth::authorize(principal, Permission::TriggerSync),
+        };
+        if let Err(denied) = decided {
+            return Ok(TriggerSyncResult::PermissionDenied(PermissionDeniedError { message: denied.to_string() }));
+        }
         let invalid = |message: &str| {
             Ok(TriggerSyncResult::InvalidInput(InvalidInputError { message: message.to_owned() }))
         };

@@ -9,7 +9,6 @@ use tokio::time::{Instant, timeout};
 
 use super::event::access_updates;
 use super::hub::{TOUCH, Triggers};
-use crate::changes;
 use crate::ids::now;
 use crate::store::Store;
 use crate::store::sql::Sql;
@@ -22,6 +21,8 @@ const SETTLED: Duration = Duration::from_secs(1);
 const LONGEST: Duration = Duration::from_secs(5);
 /// How long a claim holds if its server dies. Longer than it takes to write.
 const CLAIM: Duration = Duration::from_secs(60);
+/// How often what is over is removed.
+const TIDY: Duration = Duration::from_mins(5);
 /// How long a synchronisation that somebody asked for waits for a listener.
 const WAITS: Duration = Duration::from_mins(15);
 /// How long a stopping server waits for its connections to end.
@@ -42,14 +43,21 @@ impl Triggers {
     /// Delivers until the server stops and its connections have ended.
     pub(crate) async fn run(self: Arc<Self>) {
         let mut stop = self.stop.clone();
-        let mut touch = Instant::now();
+        let (mut touch, mut tidy) = (Instant::now(), Instant::now());
         while !*stop.borrow() {
             let work = async {
-                if touch <= Instant::now() {
-                    touch = Instant::now() + TOUCH;
+                if tidy <= Instant::now() {
+                    tidy = Instant::now() + TIDY;
                     self.tidy().await?;
                 }
-                if self.is_empty() { Ok(()) } else { self.deliver().await }
+                if self.is_empty() {
+                    return Ok(());
+                }
+                if touch <= Instant::now() {
+                    touch = Instant::now() + TOUCH;
+                    self.touch().await?;
+                }
+                self.deliver().await
             };
             if let Err(error) = work.await {
                 tracing::error!(%error, "triggers could not be delivered");
@@ -68,8 +76,9 @@ impl Triggers {
         let _ = timeout(GOODBYE, ended).await;
     }
 
+    /// Removes what nobody waits for any more.
     async fn tidy(&self) -> Result<(), sqlx::Error> {
-        self.touch().await?;
+        self.forget_the_dead().await?;
         sqlx::query("DELETE FROM sync_triggers WHERE requested_at < $1")
             .bind(now() - millis(WAITS))
             .execute(self.store.pool())
@@ -78,7 +87,7 @@ impl Triggers {
             .bind(now())
             .execute(self.store.pool())
             .await?;
-        changes::forget(&mut *self.store.pool().acquire().await?).await
+        Ok(())
     }
 
     async fn deliver(&self) -> Result<(), sqlx::Error> {
@@ -210,4 +219,95 @@ impl Triggers {
 
 fn millis(time: Duration) -> i64 {
     i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a failed test should stop where it fails")]
+mod tests {
+    use tokio::sync::{mpsc, watch};
+
+    use super::super::hub::Frame;
+    use super::*;
+    use crate::changes;
+
+    /// A server with a connection that listens for `a`.
+    struct Served {
+        triggers: Arc<Triggers>,
+        frames: mpsc::Receiver<Frame>,
+        _stop: watch::Sender<bool>,
+    }
+
+    async fn served(store: &Store) -> Served {
+        let (stop, stopped) = watch::channel(false);
+        let triggers = Arc::new(Triggers::new(store.clone(), "acme".to_owned(), stopped));
+        let (id, frames) = triggers.register().unwrap();
+        triggers.heartbeat(&id, vec!["a".to_owned()]).await.unwrap();
+        Served { triggers, frames, _stop: stop }
+    }
+
+    async fn change(store: &Store) {
+        changes::announce(&mut store.pool().acquire().await.unwrap(), &["a".to_owned()]).await.unwrap();
+        sqlx::query("UPDATE access_changes SET at = at - 2000").execute(store.pool()).await.unwrap();
+    }
+
+    async fn left(store: &Store) -> i64 {
+        let row = sqlx::query("SELECT COUNT(*) FROM access_changes").fetch_one(store.pool()).await.unwrap();
+        row.try_get(0).unwrap()
+    }
+
+    #[tokio::test]
+    async fn of_several_servers_one_tells_a_change() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).await.unwrap();
+        let (mut one, mut two) = (served(&store).await, served(&store).await);
+        for _ in 0..20 {
+            change(&store).await;
+            change(&store).await;
+            let delivered = async {
+                let (first, second) = tokio::join!(one.triggers.deliver(), two.triggers.deliver());
+                first.unwrap();
+                second.unwrap();
+            };
+            let mut told = 0;
+            tokio::pin!(delivered);
+            loop {
+                let frame = tokio::select! {
+                    biased;
+                    Some(frame) = one.frames.recv() => frame,
+                    Some(frame) = two.frames.recv() => frame,
+                    () = &mut delivered => break,
+                };
+                told += 1;
+                frame.written.send(()).unwrap();
+            }
+            assert_eq!((told, left(&store).await), (1, 0));
+        }
+    }
+
+    #[tokio::test]
+    async fn what_was_not_written_is_told_by_another() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).await.unwrap();
+        let (mut one, mut two) = (served(&store).await, served(&store).await);
+        change(&store).await;
+        let delivery = tokio::spawn({
+            let triggers = Arc::clone(&one.triggers);
+            async move { triggers.deliver().await }
+        });
+        // The connection takes the message and breaks.
+        drop(one.frames.recv().await.unwrap());
+        one.frames.close();
+        delivery.await.unwrap().unwrap();
+        assert_eq!(left(&store).await, 1);
+
+        let delivery = tokio::spawn({
+            let triggers = Arc::clone(&two.triggers);
+            async move { triggers.deliver().await }
+        });
+        let frame = two.frames.recv().await.unwrap();
+        assert_eq!(left(&store).await, 1, "it is removed when it was written, not before");
+        frame.written.send(()).unwrap();
+        delivery.await.unwrap().unwrap();
+        assert_eq!(left(&store).await, 0);
+    }
 }

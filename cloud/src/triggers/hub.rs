@@ -13,7 +13,7 @@ use crate::store::Store;
 /// How often a server says that it still holds its connections.
 pub(super) const TOUCH: Duration = Duration::from_secs(20);
 /// After this time without a word from its server, a connection does not exist any more.
-const GONE: Duration = Duration::from_secs(60);
+const GONE: Duration = Duration::from_mins(3);
 /// Most connections of one server.
 const MOST: usize = 4096;
 /// Messages on their way to one connection.
@@ -140,13 +140,18 @@ impl Triggers {
         frames.send(Frame { text, written }).await.is_ok() && done.await.is_ok()
     }
 
-    /// Says that the connections of this server are still there, and removes those of servers that are not.
+    /// Says that the connections of this server are still there.
     pub(super) async fn touch(&self) -> Result<(), sqlx::Error> {
         sqlx::query("UPDATE trigger_listeners SET seen_at = $1 WHERE server_id = $2")
             .bind(now())
             .bind(&self.server_id)
             .execute(self.store.pool())
             .await?;
+        Ok(())
+    }
+
+    /// Removes the connections of servers that have died.
+    pub(super) async fn forget_the_dead(&self) -> Result<(), sqlx::Error> {
         sqlx::query("DELETE FROM trigger_listeners WHERE seen_at < $1")
             .bind(alive_since())
             .execute(self.store.pool())

@@ -75,25 +75,45 @@ fn every_key_of_the_configuration_that_has_a_flag_is_parsed() {
 }
 
 #[test]
-fn unsupported_flags_are_refused_by_name() {
-    for (line, key) in [
-        ("run -c @hourly", "cron"),
-        ("run -f 60", "frequency"),
-        ("run --sync-at-startup", "sync-at-startup"),
-        ("run --disable-websocket", "disable-websocket"),
-        ("run --disable-log-forwarding-tag-sync=true", "disable-log-forwarding-tag-sync"),
-        ("run --connector-version 1.2.3", "connector-version"),
+fn the_schedule_is_read_from_flags() {
+    let settings = settings("run --embedded -f 90 --disable-websocket --cli-container-liveness-file alive").unwrap();
+    let continuous = settings.continuous;
+    assert_eq!(continuous.schedule.map(|schedule| schedule.to_string()).as_deref(), Some("every 90 minutes"));
+    assert!(continuous.at_startup && continuous.disable_websocket);
+    assert_eq!(continuous.liveness_file.as_deref(), Some(Path::new("/w/alive")));
+    let settings = self::settings("run -c @hourly --sync-at-startup=false").unwrap();
+    assert!(settings.continuous.schedule.is_some() && !settings.continuous.at_startup);
+    for (line, reason) in [
+        ("run -f 59", "flag --frequency: `frequency` must be at least 60 minutes"),
+        ("run -f often", "flag --frequency: `frequency` is not a number of minutes"),
+        ("run -c @never", "flag --cron: `cron` has no descriptor `@never`"),
     ] {
-        let errors = settings(line).unwrap_err().to_string();
-        let expected =
-            format!("flag --{key}: `{key}` is known to Raito's CLI, not supported by this version");
-        assert!(errors.contains(&expected), "{line}: {errors}");
+        let errors = self::settings(line).unwrap_err().to_string();
+        assert!(errors.contains(reason), "{line}: {errors}");
     }
-    for command in ["add-target", "completion"] {
-        let (text, code) = refusal(command);
-        assert!(text.contains("known to Raito's CLI, not supported by this version"), "{text}");
-        assert_eq!(code, USAGE_EXIT_CODE);
+}
+
+#[test]
+fn logs_are_forwarded_unless_a_flag_forbids_it() {
+    let forwarding = |line| settings(line).unwrap().log_forwarding;
+    let all = forwarding("run --embedded --connector-name c");
+    assert!(all.data_source && all.tag && all.resource_provider);
+    let one = forwarding("run --embedded --connector-name c --disable-log-forwarding-tag-sync");
+    assert!(one.data_source && one.identity_store && one.data_access && one.data_usage && !one.tag);
+    let none = forwarding("run --embedded --connector-name c --disable-log-forwarding");
+    assert!(!none.data_source && !none.identity_store && !none.data_access && !none.data_usage && !none.tag);
+}
+
+#[test]
+fn completion_scripts_name_the_commands() {
+    for shell in
+        [CompletionShell::Bash, CompletionShell::Zsh, CompletionShell::Fish, CompletionShell::Powershell]
+    {
+        let script = String::from_utf8(completion(shell)).unwrap();
+        assert!(script.contains("apply-access") && script.contains("add-target"), "{shell:?}");
     }
+    assert_eq!(refusal("completion").1, USAGE_EXIT_CODE);
+    assert_eq!(refusal("completion tcsh").1, USAGE_EXIT_CODE);
 }
 
 #[test]
@@ -119,7 +139,7 @@ fn help_and_version_end_well() {
     }
     let version = refusal("--version").0;
     assert!(version.starts_with("raito version v"), "{version}");
-    assert!(!refusal("run --help").0.contains("--cron"));
+    assert!(refusal("run --help").0.contains("--cron"));
     assert_eq!(exit_code(&parse(["raito"]).unwrap_err()), USAGE_EXIT_CODE);
 }
 

@@ -60,8 +60,8 @@ fn flags_that_nobody_knows_and_flags_that_are_not_here_are_refused() {
     place.run(&["--nonsense"]).failed(3, "unexpected argument '--nonsense'", "");
     place.run(&["--cron", "* * * * *"]).failed(
         3,
-        "flag --cron: `cron` is known to Raito's CLI, not supported by this version",
-        "nothing is ignored",
+        "flag --cron: `cron` must not come more often than once an hour",
+        "give a single minute",
     );
     let outcome = place.raito(&["add-target"]).finish().failed(3, "'add-target'", "");
     assert!(outcome.stderr.contains("known to Raito's CLI, not supported by this version"), "{outcome:?}");
@@ -90,6 +90,26 @@ fn a_sandbox_block_is_enforced_or_refused() {
     let place = Place::with_targets(&[company("sandbox:\n  ca-file: empty.pem")]);
     place.write("empty.pem", "no certificate\n");
     place.run(&[]).failed(3, "it holds no PEM certificate", "ca-file");
+}
+
+#[test]
+fn a_database_that_cannot_be_meant_is_refused_without_showing_its_password() {
+    let place = Place::new();
+    for (address, text) in [
+        ("mysql://raito:pass-word@db/x", "`mysql`"),
+        ("postgres://raito:pass-word@db/x?ssl=on", "`ssl`"),
+        ("raito:pass-word", "--database"),
+    ] {
+        for command in ["serve", "status"] {
+            let outcome = place.raito(&["cloud", command, "--database", address]).finish();
+            for shown in [&outcome.stdout, &outcome.stderr] {
+                assert!(!shown.contains("pass-word"), "{shown}");
+            }
+            outcome.failed(3, text, "postgres://USER:PASSWORD@HOST:PORT/DATABASE");
+        }
+    }
+    let outcome = place.raito(&["cloud", "serve", "--job-timeout", "soon"]).finish();
+    assert!(outcome.stderr.contains("--job-timeout"), "{}", outcome.stderr);
 }
 
 #[test]
