@@ -11,6 +11,7 @@ pub(crate) mod data_objects;
 pub(crate) mod feedback;
 pub(crate) mod identities;
 pub(crate) mod merge;
+mod owners;
 mod resolve;
 pub(crate) mod staging;
 pub(crate) mod tags;

@@ -17,11 +17,11 @@ use super::access_parts::{self as parts, LocksOf, Parts, SourcesOf};
 use super::errors::{InvalidInputError, NotFoundError, PermissionDeniedError};
 use super::grant_categories::GrantCategory;
 use super::identities::{Tag, tags};
-use super::loaders::{self, GrantCategoryId};
+use super::loaders::{self, DataSourceId, GrantCategoryId};
 use super::paging::{Item, PagedResult, PagedResults, Window};
 use super::role_assignments::{self, RoleAssignmentFilterInput, RoleAssignmentOrderInput, Scope};
 use super::scalars::{Duration, Time};
-use super::sources::{DataSource, MaskType, data_source};
+use super::sources::{DataSource, MaskType};
 use super::{cloud, internal, permit, permit_on};
 use crate::auth::roles::{Resource, ResourceKind};
 use crate::auth::{Permission, Principal};
@@ -131,9 +131,9 @@ struct AccessProviderTypeName {
 impl SyncData {
     /// The data source.
     async fn data_source(&self, context: &Context<'_>) -> async_graphql::Result<DataSource> {
-        data_source(&cloud(context)?.store, &self.source)
-            .await
-            .map_err(internal)?
+        loaders::of(context)?
+            .load_one(DataSourceId(self.source.clone()))
+            .await?
             .ok_or_else(|| "the data source is gone".into())
     }
 

@@ -10,15 +10,16 @@ use sqlx::any::AnyRow;
 use super::access::{ACCESS_PROVIDER, AccessProvider};
 use super::access_enums::{AccessProviderAction, AccessWhoItemType};
 use super::access_filter::{push_actions, push_owners, push_tags};
-use super::access_parts::{self as parts, AccessProviderId};
+use super::access_parts::{self as parts, AccessProviderId, ObjectName};
 use super::cloud;
-use super::data_objects::{self, DATA_OBJECT, DataObject};
+use super::data_objects::{DATA_OBJECT, DataObject};
 use super::errors::{InvalidInputError, NotFoundError};
-use super::identities::{Group, User, group, texts, user};
+use super::identities::{Group, User, texts};
 use super::internal;
+use super::loaders::{self, DataSourceId, GroupId, UserId};
 use super::paging::{Item, PagedResults, Sort, Window};
 use super::scalars::{Duration, Time};
-use super::sources::{DataSource, data_source};
+use super::sources::DataSource;
 use super::tags::TagFilter;
 use crate::ids::now;
 use crate::rules::{Subject, WhatRule, WhoRule};
@@ -66,16 +67,17 @@ pub(crate) struct AccessWhoItem {
 impl AccessWhoItem {
     /// A name of the source that is not known here is a `NotFoundError`.
     async fn item(&self, context: &Context<'_>) -> async_graphql::Result<WhoItemItem> {
-        let store = &cloud(context)?.store;
         let id = &self.reference;
         let found = match self.kind.as_str() {
-            "user" => user(store, id).await.map_err(internal)?.map(WhoItemItem::User),
-            "group" => group(store, id).await.map_err(internal)?.map(WhoItemItem::Group),
+            "user" => loaders::of(context)?.load_one(UserId(id.clone())).await?.map(WhoItemItem::User),
+            "group" => loaders::of(context)?.load_one(GroupId(id.clone())).await?.map(WhoItemItem::Group),
             "accessProvider" => {
                 let found = parts::of(context)?.load_one(AccessProviderId(id.clone())).await?;
                 found.map(WhoItemItem::AccessProvider)
             }
-            "dataSource" => data_source(store, id).await.map_err(internal)?.map(WhoItemItem::DataSource),
+            "dataSource" => {
+                loaders::of(context)?.load_one(DataSourceId(id.clone())).await?.map(WhoItemItem::DataSource)
+            }
             "recipient" => Some(WhoItemItem::Recipient(DataShareRecipient { id: id.as_str().into() })),
             _ => None,
         };
@@ -104,8 +106,12 @@ pub(crate) struct AccessWhatItem {
 impl AccessWhatItem {
     /// The object, if it is known here.
     async fn data_object(&self, context: &Context<'_>) -> async_graphql::Result<Option<DataObject>> {
-        let store = &cloud(context)?.store;
-        data_objects::by_name(store, &self.source, &self.full_name, &self.object_type).await.map_err(internal)
+        let name = ObjectName {
+            data_source: self.source.clone(),
+            full_name: self.full_name.clone(),
+            object_type: self.object_type.clone(),
+        };
+        parts::of(context)?.load_one(name).await
     }
 }
 

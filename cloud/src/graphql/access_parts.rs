@@ -9,6 +9,7 @@ use sqlx::Row;
 
 use super::access::{ACCESS_PROVIDER, AccessProvider, LockData, LockDetails, SyncData};
 use super::access_enums::{AccessProviderAction, AccessProviderLock, SyncStatus};
+use super::data_objects::{DATA_OBJECT, DataObject};
 use super::internal;
 use crate::metadata::Metadata;
 use crate::store::Store;
@@ -33,6 +34,15 @@ pub(super) struct SourcesOf(pub(super) String);
 /// The access control with this id.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct AccessProviderId(pub(super) String);
+
+/// The data object that a list names.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct ObjectName {
+    pub(super) data_source: String,
+    pub(super) full_name: String,
+    /// Empty if the list does not say.
+    pub(super) object_type: String,
+}
 
 /// A new collector.
 pub(super) fn collector(store: Store) -> Parts {
@@ -135,6 +145,44 @@ impl Loader<AccessProviderId> for Batches {
             rows.iter()
                 .map(|row| Ok((AccessProviderId(row.try_get(0)?), AccessProvider::read(row, 0)?)))
                 .collect::<Result<HashMap<_, _>, sqlx::Error>>()
+        };
+        read().await.map_err(internal)
+    }
+}
+
+impl Loader<ObjectName> for Batches {
+    type Value = DataObject;
+    type Error = Error;
+
+    /// Of several types with one name, the wanted one or any; one that is there before one that has gone.
+    async fn load(&self, keys: &[ObjectName]) -> Result<HashMap<ObjectName, Self::Value>, Error> {
+        let mut sources: HashMap<&str, Vec<String>> = HashMap::new();
+        for key in keys {
+            sources.entry(&key.data_source).or_default().push(key.full_name.clone());
+        }
+        let read = async || {
+            let mut found = HashMap::new();
+            for (source, names) in &sources {
+                let mut sql = Sql::new(DATA_OBJECT);
+                sql.push("o.data_source_id = ")
+                    .bind(*source)?
+                    .push(" AND o.full_name IN ")
+                    .bind_list(names)?;
+                // Later rows win.
+                sql.push(" ORDER BY o.deleted DESC, o.id DESC");
+                for row in sql.rows(self.store.pool()).await? {
+                    let object = DataObject::read(&row, 0)?;
+                    for object_type in [row.try_get::<String, _>(3)?, String::new()] {
+                        let key = ObjectName {
+                            data_source: (*source).to_owned(),
+                            full_name: row.try_get(2)?,
+                            object_type,
+                        };
+                        found.insert(key, object.clone());
+                    }
+                }
+            }
+            Ok::<_, sqlx::Error>(found)
         };
         read().await.map_err(internal)
     }

@@ -18,7 +18,6 @@ use super::sources::DataSource;
 use super::{allow, cloud, internal};
 use crate::auth::Permission;
 use crate::auth::roles::{Resource, ResourceKind};
-use crate::store::Store;
 use crate::store::sql::Sql;
 
 /// The columns of a data object, `o` in the statement.
@@ -92,23 +91,6 @@ impl DataObject {
             source: row.try_get(first + 8)?,
         })
     }
-}
-
-/// The object of this name. Of several types with one name, the wanted one or any.
-pub(super) async fn by_name(
-    store: &Store,
-    data_source: &str,
-    full_name: &str,
-    object_type: &str,
-) -> Result<Option<DataObject>, sqlx::Error> {
-    let mut sql = Sql::new("SELECT ");
-    sql.push(COLUMNS).push(" FROM data_objects o WHERE o.data_source_id = ").bind(data_source)?;
-    sql.push(" AND o.full_name = ").bind(full_name)?;
-    if !object_type.is_empty() {
-        sql.push(" AND o.type = ").bind(object_type)?;
-    }
-    sql.push(" ORDER BY o.deleted, o.id LIMIT 1");
-    sql.rows(store.pool()).await?.first().map(|row| DataObject::read(row, 0)).transpose()
 }
 
 #[derive(InputObject)]

@@ -10,6 +10,7 @@
 mod apply;
 mod managed;
 
+use super::owners::{self, Owned};
 use super::staging::{ContentHash, Rows, Set, Tags, analyze, create, discard};
 use super::{Examples, WorkError, require_data_source, uploaded};
 use crate::files::Files;
@@ -42,7 +43,9 @@ pub(crate) async fn run(
     stage(store, files, file, &mut staging, &mut warnings).await?;
     staging.commit().await?;
     let mut transaction = lease.begin_merge(&mut connection).await?;
+    owners::note(&mut transaction, Owned::AccessProviders, data_source).await?;
     let access = apply::apply(&mut transaction, data_source, delete_untouched, &mut warnings).await?;
+    owners::settle(&mut transaction, Owned::AccessProviders, data_source).await?;
     lease.complete(transaction, &Outcome::AccessProviders { access, warnings }).await?;
     discard(&mut connection, &[STAGE, TAGS, WHO, WHAT, LOCKS]).await;
     Ok(())

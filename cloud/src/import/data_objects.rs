@@ -5,6 +5,7 @@
 //! comes back it is the same object again, and counts as added.
 
 use super::merge::Merge;
+use super::owners::{self, Owned};
 use super::staging::{Batch, ContentHash, Draft, Rows, Tags, discard};
 use super::{WorkError, require_data_source, uploaded};
 use crate::changes;
@@ -71,7 +72,9 @@ pub(crate) async fn run(
         dates_deletion: true,
         members: None,
     };
+    owners::note(&mut transaction, Owned::DataObjects, data_source).await?;
     let objects = merge.run(&mut transaction, delete_untouched).await?;
+    owners::settle(&mut transaction, Owned::DataObjects, data_source).await?;
     merge
         .dangling(&mut transaction, STAGE, "parent_external_id", "data_objects")
         .await?

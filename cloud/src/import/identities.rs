@@ -6,7 +6,7 @@
 
 use super::merge::{Members, Merge};
 use super::staging::{ContentHash, Rows, Set, Tags, discard};
-use super::{WorkError, require_identity_store, resolve, uploaded};
+use super::{WorkError, owners, require_identity_store, resolve, uploaded};
 use crate::changes;
 use crate::files::Files;
 use crate::ids::{new_id, now};
@@ -85,6 +85,7 @@ pub(crate) async fn run(
     }
     if !users.is_nothing() || !groups.is_nothing() {
         resolve::accounts_and_groups(&mut transaction, settings.identity_store).await?;
+        owners::look_again(&mut transaction, settings.identity_store).await?;
         // A group of any store may be written as its members, and users have the tags that rules ask for.
         changes::mark_all(&mut transaction).await?;
     }

@@ -3,6 +3,7 @@
 //! A tag names a data object by its full name, or a user: the external id of an account in the identity
 //! store, or the id of a user here. The file speaks for the given tag sources, or for those that occur in it.
 
+use super::owners::{self, Owned};
 use super::staging::{Set, discard};
 use super::{Examples, WorkError, require_data_source, require_identity_store, uploaded};
 use crate::changes;
@@ -72,7 +73,13 @@ pub(crate) async fn run(
     staging.commit().await?;
 
     let mut transaction = lease.begin_merge(&mut connection).await?;
+    if let Some(data_source) = place.data_source {
+        owners::note(&mut transaction, Owned::DataObjects, data_source).await?;
+    }
     let (tags, warnings) = merge(&mut transaction, place).await?;
+    if let Some(data_source) = place.data_source {
+        owners::settle(&mut transaction, Owned::DataObjects, data_source).await?;
+    }
     if !tags.is_nothing() {
         changes::mark_all(&mut transaction).await?;
     }

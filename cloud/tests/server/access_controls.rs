@@ -422,7 +422,7 @@ async fn what_is_out_of_force_or_deleted_is_taken_away() -> Result<(), Failure> 
     let written = entry(&site, &id, &json!({})).await?;
     assert_eq!((&written["delete"], &written["deleteWhat"]), (&json!(true), &granted));
     site.feedback(&json!([feedback(&id, "READERS")])).await?;
-    assert_eq!(read(&manager, &id, "name").await?, json!({}));
+    assert_eq!(read(&manager, &id, "name").await?, Value::Null, "it is gone");
     Ok(())
 }
 
@@ -547,5 +547,29 @@ async fn long_lists_are_paged_to_their_end() -> Result<(), Failure> {
         }
         assert_eq!(seen.len(), 1200, "{order}");
     }
+    Ok(())
+}
+
+#[tokio::test]
+async fn tags_name_owners_who_come_and_go() -> Result<(), Failure> {
+    let (site, manager) = filled().await?;
+    let role = |owners: &str| {
+        json!([{ "externalId": "R", "name": "R", "action": "grant", "actualName": "R", "what": [], "who": {},
+            "tags": [{ "key": "raito_owner", "value": owners, "source": "test" }] }])
+    };
+    let owned = async |user: &str| {
+        let query = "query($owners: [ID!]!){accessProviders(filter: {owners: $owners}){... on PagedResult{edges{node{... on AccessProvider{name}}}}}}";
+        let id = id_of(&manager, "users", user).await?;
+        let found = manager.query(query, &json!({ "owners": [id] })).await?;
+        Ok::<_, Failure>(found["accessProviders"]["edges"].as_array().map_or(0, Vec::len))
+    };
+    site.import_access(&role("anna_name, email:BEN@acme.example,dora_name"), true).await?;
+    assert_eq!((owned("anna").await?, owned("ben").await?), (1, 1));
+    site.import_access(&role("email:ben@acme.example,dora_name"), true).await?;
+    assert_eq!((owned("anna").await?, owned("ben").await?), (0, 1));
+    // Known only now.
+    let dora = json!([{ "externalId": "dora", "name": "dora", "userName": "dora_name", "email": "dora@acme.example" }]);
+    site.import_identities(&dora, &json!([]), false, false).await?;
+    assert_eq!(owned("dora").await?, 1);
     Ok(())
 }

@@ -291,6 +291,13 @@ impl Apply<'_> {
             );
             sqlx::query(AssertSqlSafe(statement)).persistent(false).execute(&mut *self.connection).await?;
         }
+        sqlx::query(
+            "DELETE FROM role_assignments WHERE resource_kind = 'accessProvider' \
+             AND resource_id IN (SELECT id FROM stage_access_absent)",
+        )
+        .persistent(false)
+        .execute(&mut *self.connection)
+        .await?;
         sqlx::query("DELETE FROM tags WHERE object_id IN (SELECT id FROM stage_access_absent)")
             .persistent(false)
             .execute(&mut *self.connection)
