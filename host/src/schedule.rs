@@ -194,7 +194,8 @@ fn times(text: &str, zone: Option<TimeZone>) -> Result<Kind, ScheduleError> {
         other => other,
     };
     let hint = "write minute, hour, day of the month, month and day of the week, as in `0 2 * * *`";
-    let fields: Vec<_> = fields.split_whitespace().map(|field| if field == "?" { "*" } else { field }).collect();
+    let fields: Vec<_> =
+        fields.split_whitespace().map(|field| if field == "?" { "*" } else { field }).collect();
     let [minute, hour, day, month, weekday] = fields.as_slice() else {
         return refused(format!("has {} fields instead of five", fields.len()), hint);
     };

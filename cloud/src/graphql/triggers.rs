@@ -108,13 +108,15 @@ impl TriggerMutation {
             (None, None) => None,
         };
         let decided = match resource {
-            Some(resource) => {
-                auth::authorize_on(&cloud.store, principal, Permission::TriggerSync, &resource).await.map_err(internal)?
-            }
+            Some(resource) => auth::authorize_on(&cloud.store, principal, Permission::TriggerSync, &resource)
+                .await
+                .map_err(internal)?,
             None => auth::authorize(principal, Permission::TriggerSync),
         };
         if let Err(denied) = decided {
-            return Ok(TriggerSyncResult::PermissionDenied(PermissionDeniedError { message: denied.to_string() }));
+            return Ok(TriggerSyncResult::PermissionDenied(PermissionDeniedError {
+                message: denied.to_string(),
+            }));
         }
         let invalid = |message: &str| {
             Ok(TriggerSyncResult::InvalidInput(InvalidInputError { message: message.to_owned() }))
@@ -151,7 +153,9 @@ impl TriggerMutation {
             trigger.resource_provider_sync,
         ];
         if !steps.contains(&true) {
-            return invalid("nothing is to be synchronised: set at least one of the members that end in Sync");
+            return invalid(
+                "nothing is to be synchronised: set at least one of the members that end in Sync",
+            );
         }
         let partial = trigger.data_object_parent.is_some() || trigger.data_object_excludes.is_some();
         if partial && !(trigger.data_source_sync && trigger.data_source.is_some()) {

@@ -36,7 +36,9 @@ pub(super) async fn listen(
     }
     match address::accept(&app.store, &secret, &principal.user_id).await {
         Ok(true) => {}
-        Ok(false) => return refuse(StatusCode::NOT_FOUND, "this address is unknown or has ended; ask for a new one"),
+        Ok(false) => {
+            return refuse(StatusCode::NOT_FOUND, "this address is unknown or has ended; ask for a new one");
+        }
         Err(error) => return failed(&error),
     }
     let triggers = Arc::clone(&app.triggers);

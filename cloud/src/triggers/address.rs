@@ -18,7 +18,10 @@ pub(crate) async fn make(
     user_id: &str,
 ) -> Result<String, sqlx::Error> {
     let secret = new_secret();
-    sqlx::query("DELETE FROM trigger_addresses WHERE expires_at < $1").bind(now()).execute(store.pool()).await?;
+    sqlx::query("DELETE FROM trigger_addresses WHERE expires_at < $1")
+        .bind(now())
+        .execute(store.pool())
+        .await?;
     sqlx::query("INSERT INTO trigger_addresses (hash, user_id, expires_at) VALUES ($1, $2, $3)")
         .bind(fingerprint(&secret))
         .bind(user_id)
@@ -26,7 +29,8 @@ pub(crate) async fn make(
         .execute(store.pool())
         .await?;
     // http becomes ws, https becomes wss.
-    let socket = base_url.strip_prefix("http").map_or_else(|| base_url.to_owned(), |rest| format!("ws{rest}"));
+    let socket =
+        base_url.strip_prefix("http").map_or_else(|| base_url.to_owned(), |rest| format!("ws{rest}"));
     Ok(format!("{socket}triggers/{domain}/{secret}"))
 }
 

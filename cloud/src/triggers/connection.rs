@@ -40,7 +40,8 @@ pub(crate) async fn serve(triggers: Arc<Triggers>, mut socket: WebSocket, user_i
             close
         }
     };
-    if close.is_some() && timeout(WRITING, socket.send(Message::Close(close))).await.is_ok_and(|sent| sent.is_ok())
+    if close.is_some()
+        && timeout(WRITING, socket.send(Message::Close(close))).await.is_ok_and(|sent| sent.is_ok())
     {
         // The client's answer ends the connection in order.
         let _ = timeout(CLOSING, async { while let Some(Ok(_)) = socket.recv().await {} }).await;

@@ -32,7 +32,10 @@ const LIST: usize = 500;
 
 /// Says that the access controls of a data source are being fetched: what had changed until now need not be told.
 pub(crate) async fn taken(store: &Store, source: &str) -> Result<(), sqlx::Error> {
-    sqlx::query("DELETE FROM access_changes WHERE data_source_id = $1").bind(source).execute(store.pool()).await?;
+    sqlx::query("DELETE FROM access_changes WHERE data_source_id = $1")
+        .bind(source)
+        .execute(store.pool())
+        .await?;
     Ok(())
 }
 
@@ -102,11 +105,12 @@ impl Triggers {
         .await?;
         for row in rows {
             let id: String = row.try_get(0)?;
-            let connection = match (row.try_get::<Option<String>, _>(1)?, row.try_get::<Option<String>, _>(2)?) {
-                (Some(connection), _) => Some(connection).filter(|connection| self.holds(connection)),
-                (None, Some(source)) => self.listener_for(&source),
-                (None, None) => None,
-            };
+            let connection =
+                match (row.try_get::<Option<String>, _>(1)?, row.try_get::<Option<String>, _>(2)?) {
+                    (Some(connection), _) => Some(connection).filter(|connection| self.holds(connection)),
+                    (None, Some(source)) => self.listener_for(&source),
+                    (None, None) => None,
+                };
             let Some(connection) = connection else { continue };
             let claimed = sqlx::query(
                 "UPDATE sync_triggers SET claimed_by = $1, claimed_until = $2 WHERE id = $3 AND claimed_until < $4",
@@ -140,7 +144,8 @@ impl Triggers {
         let now = now();
         let mut by_connection: BTreeMap<String, Vec<String>> = BTreeMap::new();
         for row in rows {
-            let (source, first, last): (String, i64, i64) = (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
+            let (source, first, last): (String, i64, i64) =
+                (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
             let settled = now - last >= millis(SETTLED) || now - first >= millis(LONGEST);
             if let Some(connection) = self.listener_for(&source).filter(|_| settled) {
                 by_connection.entry(connection).or_default().push(source);
@@ -224,6 +229,7 @@ mod tests {
     use super::super::hub::Frame;
     use super::*;
     use crate::changes;
+    use crate::store::Database;
 
     /// A server with a connection that listens for `a`.
     struct Served {
@@ -253,7 +259,7 @@ mod tests {
     #[tokio::test]
     async fn of_several_servers_one_tells_a_change() {
         let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(folder.path()).await.unwrap();
+        let store = Store::open(folder.path(), &Database::default()).await.unwrap();
         let (mut one, mut two) = (served(&store).await, served(&store).await);
         for _ in 0..20 {
             change(&store).await;
@@ -282,7 +288,7 @@ mod tests {
     #[tokio::test]
     async fn what_was_not_written_is_told_by_another() {
         let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(folder.path()).await.unwrap();
+        let store = Store::open(folder.path(), &Database::default()).await.unwrap();
         let (mut one, mut two) = (served(&store).await, served(&store).await);
         change(&store).await;
         let delivery = tokio::spawn({

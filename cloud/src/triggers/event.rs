@@ -92,7 +92,9 @@ mod tests {
             Some(vec!["a".to_owned(), "b".to_owned()])
         );
         assert_eq!(Heartbeat::read(r#"{"message":"heartbeat","datasources":null}"#), Some(Vec::new()));
-        for other in ["", "heartbeat", r#"{"message":"hello"}"#, r#"{"message":"heartbeat","datasources":"a"}"#] {
+        for other in
+            ["", "heartbeat", r#"{"message":"hello"}"#, r#"{"message":"heartbeat","datasources":"a"}"#]
+        {
             assert_eq!(Heartbeat::read(other), None, "{other}");
         }
     }

@@ -47,14 +47,7 @@ pub(crate) struct Triggers {
 
 impl Triggers {
     pub(crate) fn new(store: Store, domain: String, stop: watch::Receiver<bool>) -> Self {
-        Self {
-            store,
-            domain,
-            server_id: new_id(),
-            bell: Notify::new(),
-            stop,
-            listeners: Mutex::default(),
-        }
+        Self { store, domain, server_id: new_id(), bell: Notify::new(), stop, listeners: Mutex::default() }
     }
 
     /// Has pending messages looked for now.

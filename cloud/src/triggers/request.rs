@@ -8,7 +8,11 @@ impl Triggers {
     /// Stores what somebody asked for, to be told to whom it concerns: with a data source, to one connection that
     /// listens for it, also if that comes only later; without, to everybody who listens now, because a connection
     /// does not say which identity stores are behind it. Gives the id, and whether anybody listens now.
-    pub(crate) async fn request(&self, trigger: &SyncTrigger, user_id: &str) -> Result<(String, bool), sqlx::Error> {
+    pub(crate) async fn request(
+        &self,
+        trigger: &SyncTrigger,
+        user_id: &str,
+    ) -> Result<(String, bool), sqlx::Error> {
         let listening = listeners(&self.store, trigger.data_source.as_deref().unwrap_or_default()).await?;
         let id = new_id();
         let connections: Vec<Option<&String>> = match &trigger.data_source {

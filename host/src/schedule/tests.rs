@@ -47,8 +47,15 @@ fn panic_on(text: &str, error: &str) -> Schedule {
 
 #[test]
 fn what_comes_more_often_than_once_an_hour_is_refused() {
-    for text in ["* 0/2 * * *", "*/30 * * * *", "0,30 * * * *", "0-1 * * * *", "0/30 * * * *", "@every 10m", "@every 59m59s"]
-    {
+    for text in [
+        "* 0/2 * * *",
+        "*/30 * * * *",
+        "0,30 * * * *",
+        "0-1 * * * *",
+        "0/30 * * * *",
+        "@every 10m",
+        "@every 59m59s",
+    ] {
         assert_eq!(refusal(text), "must not come more often than once an hour", "{text}");
     }
     assert!(Schedule::frequency(59).is_err() && Schedule::frequency(0).is_err());
@@ -89,7 +96,10 @@ fn the_next_time_is_that_of_cron() {
         ["01-31 Sat 02:00 +0100", "02-01 Sun 02:00 +0100"]
     );
     assert_eq!(times(&format!("{zone} 5 4 * * sun"), after, 1), ["02-01 Sun 04:05 +0100"]);
-    assert_eq!(times(&format!("{zone} 0 1/8 * * *"), after, 3)[..2], ["01-31 Sat 01:00 +0100", "01-31 Sat 09:00 +0100"]);
+    assert_eq!(
+        times(&format!("{zone} 0 1/8 * * *"), after, 3)[..2],
+        ["01-31 Sat 01:00 +0100", "01-31 Sat 09:00 +0100"]
+    );
     assert_eq!(times(&format!("{zone} @monthly"), after, 1), ["02-01 Sun 00:00 +0100"]);
     // Either day counts when both are given.
     assert_eq!(
