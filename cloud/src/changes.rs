@@ -25,7 +25,10 @@ use crate::store::Connection;
 const KEPT: Duration = Duration::from_hours(24);
 
 /// Notes a change that concerns these data sources.
-pub(crate) async fn announce(connection: &mut Connection, data_sources: &[String]) -> Result<(), sqlx::Error> {
+pub(crate) async fn announce(
+    connection: &mut Connection,
+    data_sources: &[String],
+) -> Result<(), sqlx::Error> {
     for data_source in data_sources {
         sqlx::query("INSERT INTO access_changes (id, data_source_id, at) VALUES ($1, $2, $3)")
             .bind(new_id())

@@ -82,23 +82,19 @@ impl Default for WhoItems {
 /// A category.
 pub(crate) struct Category {
     pub(crate) name: String,
-    pub(crate) is_system: bool,
-    pub(crate) is_default: bool,
     pub(crate) settings: Settings,
 }
 
 /// The category with this id.
 pub(crate) async fn find(connection: &mut Connection, id: &str) -> Result<Option<Category>, sqlx::Error> {
-    let row = sqlx::query("SELECT name, is_system, is_default, settings FROM grant_categories WHERE id = $1")
+    let row = sqlx::query("SELECT name, settings FROM grant_categories WHERE id = $1")
         .bind(id)
         .fetch_optional(connection)
         .await?;
     let Some(row) = row else { return Ok(None) };
     Ok(Some(Category {
         name: row.try_get(0)?,
-        is_system: row.try_get::<i64, _>(1)? == 1,
-        is_default: row.try_get::<i64, _>(2)? == 1,
-        settings: serde_json::from_str(row.try_get(3)?).unwrap_or_default(),
+        settings: serde_json::from_str(row.try_get(1)?).unwrap_or_default(),
     }))
 }
 

@@ -144,14 +144,27 @@ fn permit<'c>(
         .map_err(|denied| PermissionDeniedError { message: denied.to_string() }))
 }
 
-/// The same for operations that end in a [`Refused`].
+/// The same where the owners of a resource need no role.
+async fn permit_on<'c>(
+    context: &Context<'c>,
+    permission: Permission,
+    resource: &Resource,
+) -> async_graphql::Result<Result<&'c Principal, PermissionDeniedError>> {
+    match demand_on(context, permission, resource).await {
+        Ok(principal) => Ok(Ok(principal)),
+        Err(Refused::Denied(denied)) => Ok(Err(denied)),
+        Err(refused) => Err(refused.into_error()),
+    }
+}
+
+/// Like [`permit`] for operations that end in a [`Refused`].
 fn demand<'c>(context: &Context<'c>, permission: Permission) -> Result<&'c Principal, Refused> {
     let principal = context.data::<Principal>()?;
     auth::authorize(principal, permission)?;
     Ok(principal)
 }
 
-/// The same where the owners of a resource need no role.
+/// Like [`permit_on`] for operations that end in a [`Refused`].
 async fn demand_on<'c>(
     context: &Context<'c>,
     permission: Permission,

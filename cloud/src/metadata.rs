@@ -254,9 +254,12 @@ impl Metadata {
     /// The types that an access control with this action can have in the source; none when it does not say.
     pub(crate) fn kinds_of(&self, action: &str) -> Option<Vec<&str>> {
         let known: Vec<&str> = match action {
-            "Mask" => {
-                self.masking_metadata.iter().flat_map(|m| &m.mask_types).map(|m| m.external_id.as_str()).collect()
-            }
+            "Mask" => self
+                .masking_metadata
+                .iter()
+                .flat_map(|m| &m.mask_types)
+                .map(|m| m.external_id.as_str())
+                .collect(),
             "Grant" | "Purpose" => self.access_provider_types.iter().map(|kind| kind.kind.as_str()).collect(),
             _ => Vec::new(),
         };

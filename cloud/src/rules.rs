@@ -359,8 +359,10 @@ impl WhatRule {
     /// Appends the condition on `data_objects o` for the objects of an access control: not deleted, below the
     /// scope, of the types, and as the rule says.
     pub(crate) fn push(&self, sql: &mut Sql, access_provider: &str) -> Result<(), sqlx::Error> {
-        sql.push("o.deleted = 0 AND o.type <> 'datasource' AND o.data_source_id IN (SELECT s.data_source_id \
-             FROM access_provider_sync s WHERE s.leaving = 0 AND s.access_provider_id = ");
+        sql.push(
+            "o.deleted = 0 AND o.type <> 'datasource' AND o.data_source_id IN (SELECT s.data_source_id \
+             FROM access_provider_sync s WHERE s.leaving = 0 AND s.access_provider_id = ",
+        );
         sql.bind(access_provider)?.push(")");
         if !self.scope.is_empty() {
             sql.push(
@@ -417,7 +419,9 @@ mod tests {
         let text = serde_json::json!({ "string": "x" });
         let refused = |json: &serde_json::Value| rule(json).check(Subject::Objects).unwrap_err();
         assert!(refused(&leaf("HasTag", "a", &text)).contains("level 1"));
-        assert!(refused(&two_levels(&two_levels(&serde_json::json!({ "literal": true })))).contains("level 3"));
+        assert!(
+            refused(&two_levels(&two_levels(&serde_json::json!({ "literal": true })))).contains("level 3")
+        );
         assert!(refused(&two_levels(&leaf("PropertyEquals", "colour", &text))).contains("colour"));
         assert!(refused(&two_levels(&leaf("PropertyIn", "name", &text))).contains("does not fit"));
         let empty = serde_json::json!({ "aggregator": { "operator": "Or", "operands": [] } });

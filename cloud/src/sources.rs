@@ -1,9 +1,9 @@
 //! Data sources and identity stores: creating, finding, linking.
 
 use serde::Serialize;
-use sqlx::Row;
+use sqlx::{AssertSqlSafe, Row};
 
-use crate::CloudError;
+use crate::{CloudError, changes};
 use crate::ids::{new_id, now};
 use crate::store::{Connection, Store};
 
@@ -170,14 +170,8 @@ pub(crate) async fn unlink(
 /// Deletes an identity store with its accounts and groups. Users stay. Access controls lose the groups, and are
 /// handed out again.
 pub(crate) async fn delete_identity_store(connection: &mut Connection, id: &str) -> Result<(), sqlx::Error> {
+    forget_members(connection, "group", "SELECT id FROM groups WHERE identity_store_id = $1", id).await?;
     for statement in [
-        "UPDATE access_providers SET version = version + 1 WHERE id IN (SELECT access_provider_id \
-         FROM access_provider_who WHERE kind = 'group' AND item IN (SELECT id FROM groups WHERE identity_store_id = $1))",
-        "UPDATE access_provider_sync SET sync_status = 'OUT_OF_SYNC' WHERE access_provider_id IN \
-         (SELECT access_provider_id FROM access_provider_who WHERE kind = 'group' \
-         AND item IN (SELECT id FROM groups WHERE identity_store_id = $1))",
-        "DELETE FROM access_provider_who WHERE kind = 'group' \
-         AND item IN (SELECT id FROM groups WHERE identity_store_id = $1)",
         "DELETE FROM role_assignments WHERE assignee_kind = 'group' \
          AND assignee_id IN (SELECT id FROM groups WHERE identity_store_id = $1)",
         "DELETE FROM tags WHERE object_id IN (SELECT id FROM accounts WHERE identity_store_id = $1)",
@@ -200,20 +194,23 @@ pub(crate) async fn delete_data_source(connection: &mut Connection, id: &str) ->
     const ALONE: &str = "SELECT y.access_provider_id FROM access_provider_sync y WHERE y.data_source_id = $1 \
         AND NOT EXISTS (SELECT 1 FROM access_provider_sync z WHERE z.access_provider_id = y.access_provider_id \
         AND z.data_source_id <> $1)";
+    forget_members(connection, "accessProvider", ALONE, id).await?;
     for (table, column) in [
         ("tags", "object_id"),
         ("access_provider_locks", "access_provider_id"),
         ("access_provider_what", "access_provider_id"),
         ("access_provider_who", "access_provider_id"),
         ("role_assignments", "resource_kind = 'accessProvider' AND resource_id"),
-        ("access_provider_who", "kind = 'accessProvider' AND item"),
         ("access_providers", "id"),
     ] {
         let statement = format!("DELETE FROM {table} WHERE {column} IN ({ALONE})");
-        sqlx::query(sqlx::AssertSqlSafe(statement)).bind(id).execute(&mut *connection).await?;
+        sqlx::query(AssertSqlSafe(statement)).bind(id).execute(&mut *connection).await?;
     }
     for statement in [
         "DELETE FROM access_provider_sync WHERE data_source_id = $1",
+        "DELETE FROM access_snapshot_who WHERE data_source_id = $1",
+        "DELETE FROM access_snapshot_what WHERE data_source_id = $1",
+        "DELETE FROM access_stale WHERE data_source_id = $1",
         "DELETE FROM access_provider_what WHERE data_source_id = $1",
         "DELETE FROM role_assignments WHERE resource_kind = 'dataObject' \
          AND resource_id IN (SELECT id FROM data_objects WHERE data_source_id = $1)",
@@ -226,6 +223,33 @@ pub(crate) async fn delete_data_source(connection: &mut Connection, id: &str) ->
         "DELETE FROM data_sources WHERE id = $1",
     ] {
         sqlx::query(statement).bind(id).execute(&mut *connection).await?;
+    }
+    Ok(())
+}
+
+/// Takes members that are about to be deleted out of all who-lists. `members` selects their ids by the argument
+/// `id`. The access controls concerned are handed out again.
+pub(crate) async fn forget_members(
+    connection: &mut Connection,
+    kind: &str,
+    members: &'static str,
+    id: &str,
+) -> Result<(), sqlx::Error> {
+    let concerned = format!(
+        "SELECT DISTINCT access_provider_id FROM access_provider_who WHERE kind = '{kind}' AND item IN ({members})"
+    );
+    let rows = sqlx::query(AssertSqlSafe(concerned)).bind(id).fetch_all(&mut *connection).await?;
+    let delete = format!("DELETE FROM access_provider_who WHERE kind = '{kind}' AND item IN ({members})");
+    sqlx::query(AssertSqlSafe(delete)).bind(id).execute(&mut *connection).await?;
+    for row in rows {
+        let access_provider: String = row.try_get(0)?;
+        for statement in [
+            "UPDATE access_providers SET version = version + 1 WHERE id = $1",
+            "UPDATE access_provider_sync SET sync_status = 'OUT_OF_SYNC' WHERE access_provider_id = $1",
+        ] {
+            sqlx::query(statement).bind(&access_provider).execute(&mut *connection).await?;
+        }
+        changes::touched(connection, &access_provider).await?;
     }
     Ok(())
 }

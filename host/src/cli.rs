@@ -10,15 +10,17 @@
 use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
-use clap::builder::{StyledStr, TypedValueParser as _};
-use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::builder::TypedValueParser as _;
+use clap::error::ErrorKind;
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 
 use crate::cloud_client::version;
 use crate::config::Overrides;
 
 mod access;
+mod add_target;
 mod flags;
 mod run;
 
@@ -29,16 +31,14 @@ pub use access::{
     AccessCommand, AccessTargetArgs, AdoptArgs, ApplyAccessArgs, ApplyArgs, DriftArgs, PlanArgs,
     ReportFormat, SchemaArgs, ShowArgs, ValidateArgs,
 };
+pub use add_target::AddTargetArgs;
 pub use run::{
-    BackupArgs, ConnectionArgs, LockArgs, LogForwardingArgs, RunArgs, SandboxArgs, ScheduleArgs, StepArgs, SyncArgs, TagArgs,
-    TargetArgs, TargetKeys,
+    BackupArgs, ConnectionArgs, LockArgs, LogForwardingArgs, RunArgs, SandboxArgs, ScheduleArgs, StepArgs,
+    SyncArgs, TagArgs, TargetArgs, TargetKeys,
 };
 
 /// The exit code of a wrong command line: that of a wrong configuration.
 pub const USAGE_EXIT_CODE: u8 = 3;
-
-/// Commands of Raito's own CLI that this version does not have.
-const UNSUPPORTED_COMMANDS: [&str; 2] = ["add-target", "completion"];
 
 /// Synchronises identities, metadata, access controls and usage with Raito Cloud through sandboxed connectors.
 #[derive(Debug, Parser)]
@@ -106,8 +106,12 @@ pub enum Command {
     Access(Box<AccessCommand>),
     /// Apply a saved access file to a target again, past Raito Cloud
     ApplyAccess(ApplyAccessArgs),
+    /// Extend raito.yml by a target
+    AddTarget(Box<AddTargetArgs>),
     /// Print what a connector says about itself
     Info(InfoArgs),
+    /// Print the completion script of a shell
+    Completion(CompletionArgs),
     /// The self-hosted Raito Cloud
     #[command(subcommand, arg_required_else_help = true)]
     Cloud(CloudCommand),
@@ -126,6 +130,24 @@ pub struct InfoArgs {
     pub format: Format,
 }
 
+/// Arguments of `completion`.
+#[derive(Debug, Args)]
+pub struct CompletionArgs {
+    /// The shell
+    #[arg(value_enum)]
+    pub shell: CompletionShell,
+}
+
+/// Shells for which there is a completion script.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[expect(missing_docs, reason = "they are names")]
+pub enum CompletionShell {
+    Bash,
+    Zsh,
+    Fish,
+    Powershell,
+}
+
 /// What to do with the self-hosted cloud.
 #[derive(Debug, Subcommand)]
 pub enum CloudCommand {
@@ -142,16 +164,22 @@ pub enum CloudCommand {
     after_help = "The environment variable RAITO_CLOUD_ADMIN_PASSWORD gives the administrator's password."
 )]
 pub struct ServeArgs {
+    /// Folder for all data
+    #[arg(long, value_name = "FOLDER", default_value = ".raito")]
+    pub data_dir: PathBuf,
     /// Database: `sqlite`, a file in the folder, or postgres://USER:PASSWORD@HOST:PORT/DATABASE, which several servers
     /// may share; better given by the environment variable, because arguments are visible to every user of the machine
-    #[arg(long, value_name = "ADDRESS", env = "RAITO_CLOUD_DATABASE", default_value = "sqlite", hide_env_values = true)]
+    #[arg(
+        long,
+        value_name = "ADDRESS",
+        env = "RAITO_CLOUD_DATABASE",
+        default_value = "sqlite",
+        hide_env_values = true
+    )]
     pub database: String,
     /// Time without a sign of life after which a job is given up as timed out
     #[arg(long, value_name = "DURATION", default_value = "24h", value_parser = humantime::parse_duration)]
     pub job_timeout: Duration,
-    /// Folder for all data
-    #[arg(long, value_name = "FOLDER", default_value = ".raito")]
-    pub data_dir: PathBuf,
     /// Address and port to listen on
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
     pub listen: SocketAddr,
@@ -169,12 +197,18 @@ pub struct ServeArgs {
 /// Arguments of `cloud status`.
 #[derive(Debug, Args)]
 pub struct StatusArgs {
-    /// Database: `sqlite`, a file in the folder, or postgres://USER:PASSWORD@HOST:PORT/DATABASE
-    #[arg(long, value_name = "ADDRESS", env = "RAITO_CLOUD_DATABASE", default_value = "sqlite", hide_env_values = true)]
-    pub database: String,
     /// Folder for all data
     #[arg(long, value_name = "FOLDER", default_value = ".raito")]
     pub data_dir: PathBuf,
+    /// Database: `sqlite`, a file in the folder, or postgres://USER:PASSWORD@HOST:PORT/DATABASE
+    #[arg(
+        long,
+        value_name = "ADDRESS",
+        env = "RAITO_CLOUD_DATABASE",
+        default_value = "sqlite",
+        hide_env_values = true
+    )]
+    pub database: String,
     /// How to print it
     #[arg(long, value_enum, default_value_t)]
     pub format: Format,
@@ -209,8 +243,9 @@ impl Cli {
             Command::ApplyAccess(arguments) => {
                 overrides.connector_path.clone_from(&arguments.connector_path);
             }
+            Command::AddTarget(arguments) => arguments.collect(&mut overrides),
             Command::Info(info) => overrides.connector_path.clone_from(&info.connector_path),
-            Command::Cloud(_) => {}
+            Command::Completion(_) | Command::Cloud(_) => {}
         }
         overrides
     }
@@ -227,8 +262,21 @@ where
     T: Into<OsString> + Clone,
 {
     let mut command = Cli::command();
-    let matches = command.try_get_matches_from_mut(words).map_err(explain)?;
+    let matches = command.try_get_matches_from_mut(words)?;
     Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
+}
+
+/// The completion script of a shell.
+pub fn completion(shell: CompletionShell) -> Vec<u8> {
+    let shell = match shell {
+        CompletionShell::Bash => clap_complete::Shell::Bash,
+        CompletionShell::Zsh => clap_complete::Shell::Zsh,
+        CompletionShell::Fish => clap_complete::Shell::Fish,
+        CompletionShell::Powershell => clap_complete::Shell::PowerShell,
+    };
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "raito", &mut script);
+    script
 }
 
 /// The exit code for what [`parse`] gave as an error.
@@ -237,17 +285,4 @@ pub fn exit_code(error: &clap::Error) -> u8 {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => 0,
         _ => USAGE_EXIT_CODE,
     }
-}
-
-/// Says of commands that exist elsewhere that they are known.
-fn explain(mut error: clap::Error) -> clap::Error {
-    let known = match error.get(ContextKind::InvalidSubcommand) {
-        Some(ContextValue::String(name)) => UNSUPPORTED_COMMANDS.into_iter().find(|known| known == name),
-        _ => None,
-    };
-    if let Some(name) = known {
-        let note = format!("`{name}` is known to Raito's CLI, not supported by this version");
-        error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![StyledStr::from(note)]));
-    }
-    error
 }

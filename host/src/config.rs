@@ -22,6 +22,7 @@ mod error;
 mod file;
 mod keys;
 pub mod locks;
+mod outline;
 mod overrides;
 mod parameters;
 mod resolve;
@@ -44,6 +45,7 @@ pub use enrichers::EnricherSettings;
 pub use error::{ConfigError, ConfigErrors, ConfigWarning, Origin, Problem};
 pub use file::{ConfigFile, find};
 pub use locks::{LockDecision, LockRules, LockSettings, PartLock, PatternError};
+pub use outline::Outline;
 pub use overrides::Overrides;
 pub use parameters::Parameters;
 pub use resolve::{Inputs, Purpose, resolve};
@@ -53,6 +55,11 @@ pub use settings::{LogForwarding, LogSettings, Settings, SkipSettings, TagSettin
 /// Whether a key of a target is one of the client's own, rather than a parameter of its connector.
 pub(crate) fn is_own_key(name: &str) -> bool {
     keys::of_target().any(|key| key == name)
+}
+
+/// What a value stands for, if it is an environment template whose variable is set; else the value.
+pub(crate) fn expanded(value: &str, environment: &Environment<'_>) -> String {
+    template::expand(value, environment).unwrap_or_else(|_| value.to_owned())
 }
 
 /// Looks up an environment variable by name.

@@ -17,6 +17,7 @@
 
 pub mod access;
 pub mod access_file;
+pub mod add_target;
 mod backup;
 pub mod cli;
 pub mod cloud_client;

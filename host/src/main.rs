@@ -3,12 +3,15 @@
 //! Results go to standard output, everything else to standard error. The exit codes stand in [`raito::failure`].
 
 use std::io::{self, IsTerminal, Write};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use raito::access::Answer;
+use raito::add_target::{DEFAULT_FILE, Surroundings};
 use raito::cli::{
-    self, AccessCommand, ApplyAccessArgs, Cli, CloudCommand, Command, Format, InfoArgs, ServeArgs, StatusArgs,
+    self, AccessCommand, AddTargetArgs, ApplyAccessArgs, Cli, CloudCommand, Command, Format, InfoArgs,
+    ServeArgs, StatusArgs,
 };
 use raito::config::{self, Inputs, Purpose, Settings};
 use raito::failure::{Failure, FailureKind};
@@ -42,7 +45,12 @@ fn main() -> ExitCode {
             Command::Run(arguments) => run(&cli, arguments.format).await,
             Command::Access(command) => access(&cli, command).await,
             Command::ApplyAccess(arguments) => outcome(apply_access(&cli, arguments).await),
+            Command::AddTarget(arguments) => outcome(add_target(&cli, arguments).await),
             Command::Info(arguments) => outcome(info(&cli, arguments).await),
+            Command::Completion(arguments) => {
+                print(&String::from_utf8_lossy(&cli::completion(arguments.shell)));
+                ExitCode::SUCCESS
+            }
             Command::Cloud(CloudCommand::Serve(arguments)) => outcome(serve(arguments).await),
             Command::Cloud(CloudCommand::Status(arguments)) => outcome(status(arguments).await),
         }
@@ -253,6 +261,31 @@ fn ready(cli: &Cli, purpose: Purpose) -> Result<(Settings, Display), Failure> {
     Ok((settings, display))
 }
 
+async fn add_target(cli: &Cli, arguments: &AddTargetArgs) -> Result<(), Failure> {
+    let working_dir = working_dir()?;
+    let home = std::env::home_dir();
+    // A file that was named and is not there yet is made.
+    let given = cli.global.config_file.as_deref();
+    let file = match given {
+        Some(path) if !working_dir.join(path).exists() => None,
+        _ => config::find(given, &working_dir, home.as_deref())?,
+    };
+    let path = file.as_ref().map(|file| file.path.as_path()).or(given);
+    let flags = cli.overrides();
+    let display = Display::new(false);
+    let surroundings = Surroundings {
+        file: file.as_ref(),
+        path: path.unwrap_or(Path::new(DEFAULT_FILE)),
+        environment: &|name| std::env::var(name).ok(),
+        flags: &flags,
+        working_dir: &working_dir,
+    };
+    let told = raito::add_target::add_target(&surroundings, arguments, &display).await;
+    display.finish();
+    print(&told?);
+    Ok(())
+}
+
 async fn info(cli: &Cli, arguments: &InfoArgs) -> Result<(), Failure> {
     let settings = settings(cli, Purpose::Offline)?;
     let base = std::env::current_dir().unwrap_or_default();
@@ -315,7 +348,7 @@ async fn interrupted() -> u8 {
 /// The text is not repeated in an error: it may hold a password.
 fn database(address: &str) -> Result<Database, Failure> {
     address.parse().map_err(|error: raito_cloud::DatabaseAddressError| {
-        Failure::new(FailureKind::Cloud, format!("--database: {error}")).hint(error.hint())
+        Failure::new(FailureKind::Configuration, format!("--database: {error}")).hint(error.hint())
     })
 }
 
@@ -332,9 +365,13 @@ async fn status(arguments: &StatusArgs) -> Result<(), Failure> {
     Ok(())
 }
 
+fn working_dir() -> Result<PathBuf, Failure> {
+    std::env::current_dir()
+        .map_err(|error| Failure::unexpected(format!("the working folder cannot be found: {error}")))
+}
+
 fn settings(cli: &Cli, purpose: Purpose) -> Result<Settings, Failure> {
-    let working_dir = std::env::current_dir()
-        .map_err(|error| Failure::unexpected(format!("the working folder cannot be found: {error}")))?;
+    let working_dir = working_dir()?;
     let home = std::env::home_dir();
     let file = config::find(cli.global.config_file.as_deref(), &working_dir, home.as_deref())?;
     let inputs = Inputs {

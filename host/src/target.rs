@@ -25,6 +25,7 @@ mod parameters;
 
 pub(crate) use calls::Applied;
 pub use parameters::describe;
+pub(crate) use parameters::wanted_grants;
 
 /// A target whose connector can be called.
 pub(crate) struct LoadedTarget<'a> {
@@ -96,7 +97,7 @@ impl<'a> LoadedTarget<'a> {
         let secrets: Vec<_> =
             given.iter().filter(|(name, _)| secret(name)).map(|(_, value)| value.clone()).collect();
         let log = ConnectorLog::new(&target.name, secrets);
-        let wanted_grants = parameters::wanted_grants(&info, &given);
+        let wanted_grants = wanted_grants(&info, &given);
         let grants =
             Grants::new(target.sandbox.clone(), given.into_iter().collect(), log.clone()).map_err(|why| {
                 Failure::new(FailureKind::Configuration, why)
@@ -210,7 +211,8 @@ fn check_version(target: &TargetSettings, info: &ConnectorInfo, display: &Displa
         ));
         return Ok(());
     }
-    let message = format!("the connector `{name}` is version {found}, and `connector-version` asks for {wanted}");
+    let message =
+        format!("the connector `{name}` is version {found}, and `connector-version` asks for {wanted}");
     Err(Failure::new(FailureKind::ConnectorLoad, message)
         .hint("put that version where the connector is looked for, or write `connector-version: latest`"))
 }

@@ -122,8 +122,7 @@ impl<'s> Session<'s> {
         after: &str,
         included: bool,
     ) -> Result<Option<Vec<Entry>>, WorkError> {
-        let only =
-            if included { format!(" AND p.id IN (SELECT id FROM {INCLUDED})") } else { String::new() };
+        let only = if included { format!(" AND p.id IN (SELECT id FROM {INCLUDED})") } else { String::new() };
         let statement = format!(
             "SELECT p.id, p.name, p.description, p.naming_hint, y.type, y.external_id, p.action, p.state, p.policy_rule, \
              p.filter_criteria, y.actual_name, p.common_what_data_object, p.version, y.synced_version, y.applied, \

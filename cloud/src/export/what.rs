@@ -111,8 +111,7 @@ async fn load_lists(session: &mut Session<'_>) -> Result<(), sqlx::Error> {
     let (first, last): (String, String) = (first.try_get(0)?, last.try_get(0)?);
     let page: BTreeSet<String> = rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?;
     let columns = ["ap", "side", "full_name", "type", "permission", "global"];
-    let mut grants =
-        Bulk::new(session.store.dialect(), "export_grants", &columns, "ON CONFLICT DO NOTHING");
+    let mut grants = Bulk::new(session.store.dialect(), "export_grants", &columns, "ON CONFLICT DO NOTHING");
     let mut rows = sqlx::query(
         "SELECT w.access_provider_id, w.full_name, w.type, w.permissions, w.global_permissions \
          FROM access_provider_what w JOIN access_providers p ON p.id = w.access_provider_id \
@@ -170,9 +169,8 @@ async fn load_rules(session: &mut Session<'_>) -> Result<(), sqlx::Error> {
             all.push(("", 0));
         }
         for (permission, global) in all {
-            let mut sql = Sql::new(
-                "INSERT INTO export_grants (ap, side, full_name, type, permission, global) SELECT ",
-            );
+            let mut sql =
+                Sql::new("INSERT INTO export_grants (ap, side, full_name, type, permission, global) SELECT ");
             sql.bind(id.as_str())?.push(", 0, o.full_name, o.type, ").bind(permission)?;
             sql.push(if global == 1 { ", 1" } else { ", 0" }).push(" FROM data_objects o WHERE ");
             rule.push(&mut sql, &id)?;

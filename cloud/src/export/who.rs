@@ -30,8 +30,12 @@ const STORES: &str = "(SELECT identity_store_id FROM data_source_identity_stores
 /// Creates the tables, and fills in what can be referred to.
 pub(super) async fn prepare(session: &mut Session<'_>) -> Result<(), sqlx::Error> {
     let connection = &mut session.connection;
-    create(connection, "export_kinds", "holder TEXT NOT NULL, member TEXT NOT NULL, PRIMARY KEY (holder, member)")
-        .await?;
+    create(
+        connection,
+        "export_kinds",
+        "holder TEXT NOT NULL, member TEXT NOT NULL, PRIMARY KEY (holder, member)",
+    )
+    .await?;
     create(connection, "export_closed", "type TEXT NOT NULL PRIMARY KEY").await?;
     create(
         connection,

@@ -22,7 +22,7 @@ use super::paging::{Item, PagedResult, PagedResults, Window};
 use super::role_assignments::{self, RoleAssignmentFilterInput, RoleAssignmentOrderInput, Scope};
 use super::scalars::{Duration, Time};
 use super::sources::{DataSource, MaskType, data_source};
-use super::{cloud, internal, permit};
+use super::{cloud, internal, permit, permit_on};
 use crate::auth::roles::{Resource, ResourceKind};
 use crate::auth::{Permission, Principal};
 use crate::metadata::Metadata;
@@ -87,6 +87,7 @@ struct WhatAbacRule {
 
 /// A locked part.
 #[derive(Clone, SimpleObject)]
+#[graphql(name = "AccessProviderLockData")]
 pub(super) struct LockData {
     pub(super) lock_key: AccessProviderLock,
     pub(super) details: LockDetails,
@@ -94,6 +95,7 @@ pub(super) struct LockData {
 
 /// Why a part is locked.
 #[derive(Clone, SimpleObject)]
+#[graphql(name = "AccessProviderLockDetails")]
 pub(super) struct LockDetails {
     pub(super) reason: Option<String>,
 }
@@ -139,7 +141,8 @@ impl SyncData {
     /// a mask that chose none, null.
     async fn access_provider_type(&self) -> Option<AccessProviderTypeName> {
         let grant = matches!(self.action, AccessProviderAction::Grant | AccessProviderAction::Purpose);
-        let default = || self.metadata.as_ref().and_then(|metadata| metadata.default_kind().map(str::to_owned));
+        let default =
+            || self.metadata.as_ref().and_then(|metadata| metadata.default_kind().map(str::to_owned));
         let kind = self.kind.clone().or_else(|| grant.then(default).flatten());
         (grant || kind.is_some()).then_some(AccessProviderTypeName { kind })
     }
@@ -174,8 +177,7 @@ impl AccessProvider {
         filter: Option<RoleAssignmentFilterInput>,
         order: Option<Vec<RoleAssignmentOrderInput>>,
     ) -> async_graphql::Result<PagedResult> {
-        let scope = Scope::On(Resource::new(ResourceKind::AccessProvider, &self.id));
-        role_assignments::page(context, scope, (after, limit), filter, order).await
+        role_assignments::page(context, Scope::On(self.resource()), (after, limit), filter, order).await
     }
 
     /// The locked parts.
@@ -202,7 +204,7 @@ impl AccessProvider {
         search: Option<String>,
         order: Option<Vec<AccessProviderWhoOrderByInput>>,
     ) -> async_graphql::Result<PagedResults> {
-        if let Err(denied) = permit(context, Permission::ViewWho)? {
+        if let Err(denied) = permit_on(context, Permission::ViewWho, &self.resource()).await? {
             return Ok(PagedResults::PermissionDenied(denied));
         }
         lists::who(context, &self.id, Window { after, limit, order: None }, search, order).await
@@ -216,7 +218,7 @@ impl AccessProvider {
         limit: Option<i32>,
         search: Option<String>,
     ) -> async_graphql::Result<PagedResults> {
-        if let Err(denied) = permit(context, Permission::ViewWho)? {
+        if let Err(denied) = permit_on(context, Permission::ViewWho, &self.resource()).await? {
             return Ok(PagedResults::PermissionDenied(denied));
         }
         lists::users(context, &self.id, Window { after, limit, order: None }, search).await
@@ -297,22 +299,26 @@ impl AccessProvider {
             category: row.try_get(first + 12)?,
             who_type: WhoAndWhatType::from_word(row.try_get(first + 13)?),
             what_type: WhoAndWhatType::from_word(row.try_get(first + 14)?),
-            who_abac_rule: who_rule
-                .and_then(|text| serde_json::from_str::<WhoRule>(&text).ok())
-                .map(|rule| WhoAbacRule {
+            who_abac_rule: who_rule.and_then(|text| serde_json::from_str::<WhoRule>(&text).ok()).map(
+                |rule| WhoAbacRule {
                     promise_duration: rule.promise_duration.map(Duration),
                     item_type: AccessWhoItemType::from_word(&rule.kind),
                     rule_json: serde_json::to_string(&rule.rule).ok(),
-                }),
-            what_abac_rule: what_rule
-                .and_then(|text| serde_json::from_str::<WhatRule>(&text).ok())
-                .map(|rule| WhatAbacRule {
+                },
+            ),
+            what_abac_rule: what_rule.and_then(|text| serde_json::from_str::<WhatRule>(&text).ok()).map(
+                |rule| WhatAbacRule {
                     rule_json: serde_json::to_string(&rule.rule).ok(),
                     permissions: rule.permissions,
                     global_permissions: rule.global_permissions,
                     do_types: rule.do_types,
-                }),
+                },
+            ),
         })
+    }
+
+    fn resource(&self) -> Resource {
+        Resource::new(ResourceKind::AccessProvider, &self.id)
     }
 
     /// Whether it is deleted and waits for the target to confirm.

@@ -92,10 +92,14 @@ impl Category {
             return invalid(format!("description is missing: the category `{category}` asks for one"));
         }
         if !self.multi_data_source && data_sources > 1 {
-            return invalid(format!("dataSources: those of the category `{category}` are in one data source only"));
+            return invalid(format!(
+                "dataSources: those of the category `{category}` are in one data source only"
+            ));
         }
         if !self.data_objects && data_objects > 0 {
-            return invalid(format!("whatDataObjects: those of the category `{category}` have no data objects"));
+            return invalid(format!(
+                "whatDataObjects: those of the category `{category}` have no data objects"
+            ));
         }
         if !self.allow_duplicate_names {
             let other = sqlx::query(

@@ -362,8 +362,10 @@ async fn check_lock(
     if !full && override_locks {
         return Ok(());
     }
-    let reason = row.try_get::<Option<String>, _>(1)?.map(|reason| format!(" ({reason})")).unwrap_or_default();
-    let hint = if full { "only the data source can change it" } else { "it takes overrideLocks to change it" };
+    let reason =
+        row.try_get::<Option<String>, _>(1)?.map(|reason| format!(" ({reason})")).unwrap_or_default();
+    let hint =
+        if full { "only the data source can change it" } else { "it takes overrideLocks to change it" };
     invalid(format!("{field}: {lock}{reason}: {hint}"))
 }
 
@@ -396,11 +398,7 @@ async fn internalise(connection: &mut Connection, id: &str) -> Result<(), Refusa
     Ok(())
 }
 
-async fn write_parts(
-    editor: &mut Editor<'_>,
-    id: &str,
-    input: &AccessProviderInput,
-) -> Result<(), Refusal> {
+async fn write_parts(editor: &mut Editor<'_>, id: &str, input: &AccessProviderInput) -> Result<(), Refusal> {
     write_filter(editor.connection, id, input).await?;
     if let Some(sources) = &input.data_sources {
         objects::write_sources(editor.connection, id, sources).await?;
@@ -502,7 +500,8 @@ async fn write_rules(
     id: &str,
     input: &AccessProviderInput,
 ) -> Result<(), Refusal> {
-    let who = input.who_abac_rule.as_ref().map(|rule| rule.to_stored()).transpose().map_err(Refusal::Invalid)?;
+    let who =
+        input.who_abac_rule.as_ref().map(|rule| rule.to_stored()).transpose().map_err(Refusal::Invalid)?;
     let what =
         input.what_abac_rule.as_ref().map(|rule| rule.to_stored()).transpose().map_err(Refusal::Invalid)?;
     if let Some(rule) = &what {

@@ -167,11 +167,7 @@ pub(super) fn push_actions(
 }
 
 /// Those with all of the tags.
-pub(super) fn push_tags(
-    sql: &mut Sql,
-    id: &str,
-    tags: Option<&[TagFilter]>,
-) -> Result<(), sqlx::Error> {
+pub(super) fn push_tags(sql: &mut Sql, id: &str, tags: Option<&[TagFilter]>) -> Result<(), sqlx::Error> {
     for tag in tags.into_iter().flatten() {
         sql.push(" AND EXISTS (SELECT 1 FROM tags t WHERE t.object_id = ").push(id);
         for (column, value) in [("t.key", &tag.key), ("t.value", &tag.string_value)] {
@@ -196,12 +192,7 @@ pub(super) fn push_owners(sql: &mut Sql, id: &str, owners: Option<&[ID]>) -> Res
 }
 
 /// Those whose part the caller may change, or may not.
-fn push_editable(
-    sql: &mut Sql,
-    principal: &Principal,
-    lock: &str,
-    wanted: bool,
-) -> Result<(), sqlx::Error> {
+fn push_editable(sql: &mut Sql, principal: &Principal, lock: &str, wanted: bool) -> Result<(), sqlx::Error> {
     let manages = auth::authorize(principal, Permission::ManageAccessControls).is_ok();
     sql.push(if wanted { " AND (" } else { " AND NOT (" });
     sql.push(if manages { "1 = 1" } else { "1 = 0" });
@@ -227,21 +218,33 @@ impl CanLinkFilter {
                  WHERE l.access_provider_id = o.id AND l.lock_key = 'InheritanceLock')",
             );
         }
-        let linked: Vec<String> =
-            [&self.who_access_providers, &self.what_access_providers].into_iter().flatten().flat_map(|ids| texts(ids)).collect();
+        let linked: Vec<String> = [&self.who_access_providers, &self.what_access_providers]
+            .into_iter()
+            .flatten()
+            .flat_map(|ids| texts(ids))
+            .collect();
         if !linked.is_empty() {
             sql.push(" AND o.id NOT IN ").bind_list(&linked)?;
         }
         if let Some(id) = &self.access_provider_id {
             // Neither itself nor one that would close a circle.
-            let (from, to) = if members { ("w.item", "w.access_provider_id") } else { ("w.access_provider_id", "w.item") };
-            sql.push(" AND o.id NOT IN (WITH RECURSIVE near (id) AS (SELECT ").bind(id.as_str())?;
-            sql.push(" UNION SELECT ").push(to).push(" FROM near n JOIN access_provider_who w ON ").push(from);
+            let (from, to) =
+                if members { ("w.item", "w.access_provider_id") } else { ("w.access_provider_id", "w.item") };
+            sql.push(
+                " AND o.id NOT IN (WITH RECURSIVE near (id) AS (SELECT id FROM access_providers WHERE id = ",
+            );
+            sql.bind(id.as_str())?;
+            sql.push(" UNION SELECT ")
+                .push(to)
+                .push(" FROM near n JOIN access_provider_who w ON ")
+                .push(from);
             sql.push(" = n.id WHERE w.kind = 'accessProvider') SELECT id FROM near)");
         }
         let sources: Vec<&DataSourceTypeInfo> = self.data_sources.iter().flatten().flatten().collect();
         if !sources.is_empty() {
-            sql.push(" AND EXISTS (SELECT 1 FROM access_provider_sync y WHERE y.access_provider_id = o.id AND (");
+            sql.push(
+                " AND EXISTS (SELECT 1 FROM access_provider_sync y WHERE y.access_provider_id = o.id AND (",
+            );
             for (index, source) in sources.iter().enumerate() {
                 sql.push(if index > 0 { " OR (" } else { "(" }).push("y.data_source_id = ");
                 sql.bind(source.data_source.as_str())?;

@@ -3,9 +3,7 @@
 
 use async_graphql::{Enum, ID, InputObject};
 
-use super::access_enums::{
-    AccessProviderAction, AccessProviderLock, AccessWhoItemType, WhoAndWhatType,
-};
+use super::access_enums::{AccessProviderAction, AccessProviderLock, AccessWhoItemType, WhoAndWhatType};
 use super::access_rules::{WhatAbacRuleInput, WhoAbacRuleInput};
 use super::filter_criteria::DataComparisonExpressionInput;
 use super::scalars::{Duration, Time};

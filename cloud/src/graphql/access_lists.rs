@@ -261,8 +261,7 @@ pub(super) async fn objects(
     order: Option<Vec<AccessWhatOrderByInput>>,
 ) -> async_graphql::Result<PagedResults> {
     let store = &cloud(context)?.store;
-    window.order =
-        order.into_iter().flatten().find_map(|order| order.name).map(|sort| ("o.full_name", sort));
+    window.order = order.into_iter().flatten().find_map(|order| order.name).map(|sort| ("o.full_name", sort));
     if let Some(rule) = what_rule(store, id).await.map_err(internal)? {
         let sql = found_objects(&rule, id, &filter).map_err(internal)?;
         let item = |row: &AnyRow| {
@@ -295,8 +294,7 @@ pub(super) async fn objects(
 }
 
 fn found_objects(rule: &WhatRule, id: &str, filter: &AccessWhatFilterInput) -> Result<Sql, sqlx::Error> {
-    let mut sql =
-        Sql::new("SELECT o.id, o.full_name, o.type, o.data_source_id FROM data_objects o WHERE ");
+    let mut sql = Sql::new("SELECT o.id, o.full_name, o.type, o.data_source_id FROM data_objects o WHERE ");
     rule.push(&mut sql, id)?;
     push_search(&mut sql, filter)?;
     push_owners(&mut sql, "o.id", filter.owners.as_deref())?;
@@ -430,14 +428,10 @@ pub(super) async fn scope(
 }
 
 /// Whether a user is among who.
-pub(super) async fn is_part(
-    store: &Store,
-    id: &str,
-    user: &str,
-    direct: bool,
-) -> Result<bool, sqlx::Error> {
+pub(super) async fn is_part(store: &Store, id: &str, user: &str, direct: bool) -> Result<bool, sqlx::Error> {
     let granted = "w.type = 'WhoGrant' AND (w.expires_at IS NULL OR w.expires_at > ";
-    let mut sql = Sql::new("WITH RECURSIVE holders (id) AS (SELECT ");
+    // Recursions start from rows, never from values: a value has another collation than a column.
+    let mut sql = Sql::new("WITH RECURSIVE holders (id) AS (SELECT id FROM access_providers WHERE id = ");
     sql.bind(id)?;
     if !direct {
         sql.push(
@@ -446,19 +440,15 @@ pub(super) async fn is_part(
         );
         sql.push(granted).bind(now())?.push(")");
     }
-    sql.push("), mine (kind, id, store, external_id) AS (SELECT 'user', ").bind(user)?.push(", '', ''");
-    if !direct {
-        sql.push(
-            " UNION SELECT 'group', g.id, g.identity_store_id, g.external_id FROM mine m \
-             JOIN accounts a ON a.user_id = m.id JOIN group_members x ON x.identity_store_id = a.identity_store_id \
-             AND x.member_kind = 'account' AND x.member_external_id = a.external_id \
-             JOIN groups g ON g.identity_store_id = x.identity_store_id AND g.external_id = x.group_external_id \
-             WHERE m.kind = 'user' AND g.deleted = 0",
-        );
-    }
     sql.push(
-        "), groups_of (id, store, external_id) AS (SELECT id, store, external_id FROM mine WHERE kind = 'group' \
-         UNION SELECT g.id, g.identity_store_id, g.external_id FROM groups_of o JOIN group_members x \
+        "), groups_of (id, store, external_id) AS (SELECT g.id, g.identity_store_id, g.external_id FROM accounts a \
+         JOIN group_members x ON x.identity_store_id = a.identity_store_id AND x.member_kind = 'account' \
+         AND x.member_external_id = a.external_id JOIN groups g ON g.identity_store_id = x.identity_store_id \
+         AND g.external_id = x.group_external_id WHERE g.deleted = 0 AND a.user_id = ",
+    );
+    sql.bind(user)?.push(if direct { " AND 1 = 0" } else { "" });
+    sql.push(
+        " UNION SELECT g.id, g.identity_store_id, g.external_id FROM groups_of o JOIN group_members x \
          ON x.identity_store_id = o.store AND x.member_kind = 'group' AND x.member_external_id = o.external_id \
          JOIN groups g ON g.identity_store_id = x.identity_store_id AND g.external_id = x.group_external_id \
          WHERE g.deleted = 0) SELECT 1 FROM holders h JOIN access_provider_who w ON w.access_provider_id = h.id WHERE ",
@@ -477,7 +467,7 @@ pub(super) async fn is_part(
 /// Whether a rule of the access control, or of one among its members, finds the user.
 async fn by_rule(store: &Store, id: &str, user: &str) -> Result<bool, sqlx::Error> {
     let rows = sqlx::query(
-        "WITH RECURSIVE holders (id) AS (SELECT $1 UNION SELECT w.item FROM holders h \
+        "WITH RECURSIVE holders (id) AS (SELECT id FROM access_providers WHERE id = $1 UNION SELECT w.item FROM holders h \
          JOIN access_provider_who w ON w.access_provider_id = h.id AND w.kind = 'accessProvider' AND w.type = 'WhoGrant') \
          SELECT p.who_rule FROM holders h JOIN access_providers p ON p.id = h.id \
          WHERE p.who_type = 'Dynamic' AND p.who_rule IS NOT NULL AND p.state = 'Active'",

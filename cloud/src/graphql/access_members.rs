@@ -89,10 +89,11 @@ pub(super) async fn differences(
     id: &str,
     items: &[WhoItemInput],
 ) -> Result<[bool; 2], Refusal> {
-    let stored = sqlx::query("SELECT kind, item, type FROM access_provider_who WHERE access_provider_id = $1")
-        .bind(id)
-        .fetch_all(connection)
-        .await?;
+    let stored =
+        sqlx::query("SELECT kind, item, type FROM access_provider_who WHERE access_provider_id = $1")
+            .bind(id)
+            .fetch_all(connection)
+            .await?;
     let mut before: [BTreeSet<(String, String, String)>; 2] = Default::default();
     let mut after = before.clone();
     let part = |kind: &str| usize::from(kind == "accessProvider" || kind == "externalId");

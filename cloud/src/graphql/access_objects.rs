@@ -95,10 +95,7 @@ pub(super) async fn write_common_object(
 ) -> Result<(), Refusal> {
     let found = by_ids(connection, std::slice::from_ref(&object.to_string())).await?;
     let Some(found) = found.get(object.as_str()) else {
-        return invalid(format!(
-            "commonWhatDataObjectId: there is no data object `{}`",
-            object.as_str()
-        ));
+        return invalid(format!("commonWhatDataObjectId: there is no data object `{}`", object.as_str()));
     };
     put_source(connection, id, &found.data_source, None).await?;
     sqlx::query("UPDATE access_providers SET common_what_data_object = $2 WHERE id = $1")
@@ -219,8 +216,7 @@ async fn objects(
     item: &AccessProviderWhatInputDo,
 ) -> Result<Vec<Found>, Refusal> {
     let mut objects = Vec::new();
-    let ids: Vec<String> =
-        item.data_objects.iter().flatten().flatten().map(|id| id.to_string()).collect();
+    let ids: Vec<String> = item.data_objects.iter().flatten().flatten().map(|id| id.to_string()).collect();
     let mut found = by_ids(connection, &ids).await?;
     for (index, object) in ids.iter().enumerate() {
         match found.remove(object) {
@@ -259,11 +255,7 @@ async fn objects(
 }
 
 /// Refuses kinds of access controls, masks and objects that the data source does not have.
-pub(super) async fn check_kinds(
-    connection: &mut Connection,
-    id: &str,
-    action: &str,
-) -> Result<(), Refusal> {
+pub(super) async fn check_kinds(connection: &mut Connection, id: &str, action: &str) -> Result<(), Refusal> {
     let rows = sqlx::query(
         "SELECT data_source_id, type FROM access_provider_sync WHERE access_provider_id = $1 AND leaving = 0",
     )
@@ -281,10 +273,11 @@ pub(super) async fn check_kinds(
                 ));
             }
         }
-        let Some(types) = metadata.object_types_of(action).filter(|types| !types.is_empty()) else { continue };
-        let mut sql = Sql::new(
-            "SELECT full_name, type FROM access_provider_what WHERE access_provider_id = ",
-        );
+        let Some(types) = metadata.object_types_of(action).filter(|types| !types.is_empty()) else {
+            continue;
+        };
+        let mut sql =
+            Sql::new("SELECT full_name, type FROM access_provider_what WHERE access_provider_id = ");
         sql.bind(id)?.push(" AND data_source_id = ").bind(source.as_str())?;
         sql.push(" AND type NOT IN ").bind_list(types)?.push(" LIMIT 1");
         if let Some(row) = sql.rows(&mut *connection).await?.first() {

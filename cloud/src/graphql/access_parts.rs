@@ -126,10 +126,7 @@ impl Loader<AccessProviderId> for Batches {
     type Value = AccessProvider;
     type Error = Error;
 
-    async fn load(
-        &self,
-        keys: &[AccessProviderId],
-    ) -> Result<HashMap<AccessProviderId, Self::Value>, Error> {
+    async fn load(&self, keys: &[AccessProviderId]) -> Result<HashMap<AccessProviderId, Self::Value>, Error> {
         let ids: Vec<String> = keys.iter().map(|key| key.0.clone()).collect();
         let read = async || {
             let mut sql = Sql::new(ACCESS_PROVIDER);

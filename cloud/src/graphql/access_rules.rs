@@ -7,7 +7,8 @@ use super::access_enums::AccessWhoItemType;
 use super::filter_criteria::{BinaryExpressionAggregatorOperator, BinaryExpressionUnaryExpressionOperator};
 use super::scalars::Duration;
 use crate::rules::{
-    Aggregator, Comparison, Connective, Literal, Not, Operand, Operator, Rule, Subject, Unary, WhatRule, WhoRule,
+    Aggregator, Comparison, Connective, Literal, Not, Operand, Operator, Rule, Subject, Unary, WhatRule,
+    WhoRule,
 };
 
 /// Who, by attributes.

@@ -9,8 +9,9 @@ use super::access::{AccessProvider, AccessProviderResult, access_provider, not_f
 use super::access_change::{self as change, Editor, Refusal, invalid};
 use super::access_input::{AccessProviderInput, WhoItemInput};
 use super::errors::{InvalidInputError, NotFoundError, PermissionDeniedError};
-use super::{cloud, internal, permit};
-use crate::auth::Permission;
+use super::{cloud, internal, permit, permit_on};
+use crate::auth::roles::{self, Resource, ResourceKind};
+use crate::auth::{Permission, Principal};
 
 /// An access control.
 #[derive(SimpleObject)]
@@ -29,7 +30,8 @@ enum AccessProviderWithOptionalAccessRequestsResult {
     InvalidInput(InvalidInputError),
 }
 
-const NO_ACCESS_REQUESTS: &str = "enableAdditionalAccessRequests: there are no access requests, leave it false";
+const NO_ACCESS_REQUESTS: &str =
+    "enableAdditionalAccessRequests: there are no access requests, leave it false";
 
 /// What is done with an access control.
 enum Change<'i> {
@@ -41,13 +43,42 @@ enum Change<'i> {
     RemoveWho { id: &'i str, items: &'i [ID] },
 }
 
+impl Change<'_> {
+    /// Refused when the caller may not do it, neither by a role nor as an owner.
+    async fn permit(
+        &self,
+        context: &Context<'_>,
+        permission: Permission,
+    ) -> async_graphql::Result<Result<(), PermissionDeniedError>> {
+        let id = match self {
+            Self::Create(_) => return Ok(permit(context, permission)?.map(|_| ())),
+            Self::Update { id, .. }
+            | Self::Delete { id, .. }
+            | Self::State { id, .. }
+            | Self::AddWho { id, .. }
+            | Self::RemoveWho { id, .. } => *id,
+        };
+        let resource = Resource::new(ResourceKind::AccessProvider, id);
+        Ok(permit_on(context, permission, &resource).await?.map(|_| ()))
+    }
+}
+
 /// Does a change in one transaction; returns the id.
 async fn perform(context: &Context<'_>, what: Change<'_>) -> async_graphql::Result<Result<String, Refusal>> {
     let store = &cloud(context)?.store;
     let mut transaction = store.begin().await.map_err(internal)?;
     let mut editor = Editor { connection: &mut transaction, dialect: store.dialect() };
     let done = match what {
-        Change::Create(input) => change::create(&mut editor, input).await,
+        Change::Create(input) => match change::create(&mut editor, input).await {
+            Ok(id) => {
+                let creator = &context.data::<Principal>()?.user_id;
+                roles::own(editor.connection, ResourceKind::AccessProvider, &id, creator)
+                    .await
+                    .map_err(internal)?;
+                Ok(id)
+            }
+            refused => refused,
+        },
         Change::Update { id, input, override_locks } => {
             change::update(&mut editor, id, input, override_locks).await.map(|()| id.to_owned())
         }
@@ -57,9 +88,7 @@ async fn perform(context: &Context<'_>, what: Change<'_>) -> async_graphql::Resu
         Change::State { id, active } => {
             change::set_state(&mut editor, id, active).await.map(|()| id.to_owned())
         }
-        Change::AddWho { id, items } => {
-            change::add_who(&mut editor, id, items).await.map(|()| id.to_owned())
-        }
+        Change::AddWho { id, items } => change::add_who(&mut editor, id, items).await.map(|()| id.to_owned()),
         Change::RemoveWho { id, items } => {
             let items: Vec<String> = items.iter().map(|id| id.to_string()).collect();
             change::remove_who(&mut editor, id, &items).await.map(|()| id.to_owned())
@@ -76,7 +105,7 @@ async fn plain(
     permission: Permission,
     what: Change<'_>,
 ) -> async_graphql::Result<AccessProviderResult> {
-    if let Err(denied) = permit(context, permission)? {
+    if let Err(denied) = what.permit(context, permission).await? {
         return Ok(AccessProviderResult::PermissionDenied(denied));
     }
     Ok(match perform(context, what).await? {
@@ -97,7 +126,7 @@ async fn with_requests(
     what: Change<'_>,
 ) -> async_graphql::Result<AccessProviderWithOptionalAccessRequestsResult> {
     use AccessProviderWithOptionalAccessRequestsResult as Answer;
-    if let Err(denied) = permit(context, permission)? {
+    if let Err(denied) = what.permit(context, permission).await? {
         return Ok(Answer::PermissionDenied(denied));
     }
     let done = if enable_additional_access_requests {
@@ -131,7 +160,8 @@ impl AccessMutation {
         #[graphql(default)] enable_additional_access_requests: bool,
     ) -> async_graphql::Result<AccessProviderWithOptionalAccessRequestsResult> {
         let what = Change::Create(&input);
-        with_requests(context, Permission::CreateAccessControls, enable_additional_access_requests, what).await
+        with_requests(context, Permission::CreateAccessControls, enable_additional_access_requests, what)
+            .await
     }
 
     /// Changes an access control.
@@ -145,7 +175,8 @@ impl AccessMutation {
     ) -> async_graphql::Result<AccessProviderWithOptionalAccessRequestsResult> {
         let override_locks = override_locks.unwrap_or_default();
         let what = Change::Update { id: &id, input: &input, override_locks };
-        with_requests(context, Permission::ManageAccessControls, enable_additional_access_requests, what).await
+        with_requests(context, Permission::ManageAccessControls, enable_additional_access_requests, what)
+            .await
     }
 
     /// Deletes an access control: at once if no target has it, else when the target has confirmed.

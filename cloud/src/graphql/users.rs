@@ -14,6 +14,7 @@ use super::scalars::Time;
 use super::{cloud, demand, internal};
 use crate::auth::{Permission, Principal, password, roles, tokens, users};
 use crate::ids::{new_id, now};
+use crate::sources;
 use crate::store::Connection;
 
 /// Why the last administrator stays.
@@ -302,12 +303,8 @@ async fn delete(context: &Context<'_>, id: &str) -> Result<(), Refused> {
     require(&mut transaction, id).await?;
     let before = roles::has_admin(&mut transaction).await?;
     tokens::revoke_all(&mut transaction, id).await?;
+    sources::forget_members(&mut transaction, "user", "SELECT $1", id).await?;
     for statement in [
-        "UPDATE access_providers SET version = version + 1 WHERE id IN \
-         (SELECT access_provider_id FROM access_provider_who WHERE kind = 'user' AND item = $1)",
-        "UPDATE access_provider_sync SET sync_status = 'OUT_OF_SYNC' WHERE access_provider_id IN \
-         (SELECT access_provider_id FROM access_provider_who WHERE kind = 'user' AND item = $1)",
-        "DELETE FROM access_provider_who WHERE kind = 'user' AND item = $1",
         "DELETE FROM tags WHERE object_id = $1 OR object_id IN (SELECT id FROM accounts WHERE user_id = $1)",
         "DELETE FROM accounts WHERE user_id = $1",
         "DELETE FROM role_assignments WHERE assignee_id = $1",

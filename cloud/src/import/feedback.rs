@@ -155,11 +155,8 @@ impl Apply<'_> {
     /// What was to be removed and is, and what was imported and turns out to be managed here.
     async fn find_gone(&mut self) -> Result<(), sqlx::Error> {
         create(self.connection, GONE, "id TEXT NOT NULL PRIMARY KEY").await?;
-        execute(
-            self.connection,
-            "UPDATE stage_feedback SET removed = 1 WHERE errors IS NULL".to_owned(),
-        )
-        .await?;
+        execute(self.connection, "UPDATE stage_feedback SET removed = 1 WHERE errors IS NULL".to_owned())
+            .await?;
         self.execute(
             "UPDATE stage_feedback SET removed = 0 WHERE NOT EXISTS (SELECT 1 FROM access_provider_sync y \
              WHERE y.access_provider_id = stage_feedback.external_id AND y.data_source_id = $1 AND y.exported = 'gone')",

@@ -208,6 +208,7 @@ impl Rows {
             format!("CREATE INDEX {table}_by_external_id ON {table} (external_id, content_hash)"),
         )
         .await?;
+        analyze(connection, table).await?;
         create(connection, REPEATED, "external_id TEXT NOT NULL PRIMARY KEY, id TEXT NOT NULL").await?;
         let repeated = format!(
             "INSERT INTO {REPEATED} (external_id, id) SELECT r.external_id, MIN(s.id) FROM \
@@ -226,7 +227,6 @@ impl Rows {
             execute(connection, format!("DELETE {later}")).await?;
         }
         drop_table(connection, REPEATED).await?;
-        analyze(connection, table).await?;
         if self.nameless > 0 {
             warnings.push(format!("{} {what} left out because they have no external id", self.nameless));
         }

@@ -59,10 +59,9 @@ impl Lease {
     ) -> Result<Transaction<'c, Any>, WorkError> {
         let dialect = self.store.dialect();
         let mut transaction = connection.begin_with(dialect.begin_write()).await?;
-        for statement in [dialect.before_merge(), dialect.exclude(self.work().exclusive())] {
-            if let Some(statement) = statement {
-                transaction.execute(statement).await?;
-            }
+        let first = [dialect.before_merge(), dialect.exclude(self.work().exclusive())];
+        for statement in first.into_iter().flatten() {
+            transaction.execute(statement).await?;
         }
         self.check(&mut transaction).await?;
         Ok(transaction)

@@ -75,7 +75,8 @@ impl FromStr for Database {
             return refused(format!("databases of the kind `{}` are not supported", url.scheme()));
         }
         for (key, _) in url.query_pairs() {
-            if !PARAMETERS.contains(&key.as_ref()) && !(key.starts_with("options[") && key.ends_with(']')) {
+            let option = key.starts_with("options[") && key.ends_with(']');
+            if !option && !PARAMETERS.contains(&key.as_ref()) {
                 return refused(format!("the database address has the unknown parameter `{key}`"));
             }
         }

@@ -90,10 +90,10 @@ impl Dialect {
 
     /// What begins a transaction that fills temporary tables only: a crash leaves nothing of them anyway.
     pub(crate) fn before_staging(self) -> Option<&'static str> {
-        (self == Self::Postgres).then_some("SET LOCAL synchronous_commit = off")
+        (self == Self::Postgres).then_some("SET LOCAL synchronous_commit = off; SET LOCAL work_mem = '48MB'")
     }
 
-    /// What begins a transaction that joins large sets.
+    /// What begins a transaction that joins large sets, and waits for the disk when it ends.
     pub(crate) fn before_merge(self) -> Option<&'static str> {
         (self == Self::Postgres).then_some("SET LOCAL work_mem = '48MB'")
     }

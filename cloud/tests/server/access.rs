@@ -6,13 +6,13 @@ use serde_json::{Value, json};
 use crate::Failure;
 use crate::client::{Client, Site, text};
 
-const METADATA: &str = "mutation ($id:ID!$input:DataSourceMetaDataInput!){setDataSourceMetaData(id: $id, input :$input){... on DataSource{id},... on BaseError{message}}}";
-const CREATE: &str = "mutation($input: AccessProviderInput!){createAccessProvider(input: $input, enableAdditionalAccessRequests: false){__typename ... on AccessProviderWithOptionalAccessRequests{accessProvider{id}} ... on BaseError{message}}}";
-const UPDATE: &str = "mutation($id: ID!, $input: AccessProviderInput!){updateAccessProvider(id: $id, input: $input, enableAdditionalAccessRequests: false, overrideLocks: true){__typename ... on BaseError{message}}}";
-const DELETE: &str = "mutation($id: ID!){deleteAccessProvider(id: $id, overrideLocks: true){__typename ... on AccessProvider{state} ... on BaseError{message}}}";
+pub(crate) const METADATA: &str = "mutation ($id:ID!$input:DataSourceMetaDataInput!){setDataSourceMetaData(id: $id, input :$input){... on DataSource{id},... on BaseError{message}}}";
+pub(crate) const CREATE: &str = "mutation($input: AccessProviderInput!){createAccessProvider(input: $input, enableAdditionalAccessRequests: false){__typename ... on AccessProviderWithOptionalAccessRequests{accessProvider{id}} ... on BaseError{message}}}";
+pub(crate) const UPDATE: &str = "mutation($id: ID!, $input: AccessProviderInput!){updateAccessProvider(id: $id, input: $input, enableAdditionalAccessRequests: false, overrideLocks: true){__typename ... on BaseError{message}}}";
+pub(crate) const DELETE: &str = "mutation($id: ID!){deleteAccessProvider(id: $id, overrideLocks: true){__typename ... on AccessProvider{state} ... on BaseError{message}}}";
 
 /// A site with two users, a group, two tables and metadata.
-async fn filled() -> Result<(Site, Client), Failure> {
+pub(crate) async fn filled() -> Result<(Site, Client), Failure> {
     let site = Site::start().await?;
     let input = json!({ "supportsApInheritance": true, "dataObjectTypes": [{ "name": "table", "permissions": [
         { "permission": "SELECT", "globalPermissions": ["read", "write", "admin"] },
@@ -27,7 +27,7 @@ async fn filled() -> Result<(Site, Client), Failure> {
     Ok((site, manager))
 }
 
-async fn id_of(client: &Client, list: &str, search: &str) -> Result<String, Failure> {
+pub(crate) async fn id_of(client: &Client, list: &str, search: &str) -> Result<String, Failure> {
     let kind = if list == "users" { "User" } else { "Group" };
     let argument = if list == "users" {
         format!("search: \"{search}\"")
@@ -40,12 +40,12 @@ async fn id_of(client: &Client, list: &str, search: &str) -> Result<String, Fail
     text(&answer[list]["edges"][0]["node"]["id"])
 }
 
-async fn create(client: &Client, input: Value) -> Result<String, Failure> {
+pub(crate) async fn create(client: &Client, input: Value) -> Result<String, Failure> {
     let answer = client.query(CREATE, &json!({ "input": input })).await?;
     text(&answer["createAccessProvider"]["accessProvider"]["id"]).map_err(|_| answer.to_string().into())
 }
 
-fn by_name(table: &str, global: &[&str], permissions: &[&str]) -> Value {
+pub(crate) fn by_name(table: &str, global: &[&str], permissions: &[&str]) -> Value {
     json!({ "globalPermissions": global, "permissions": permissions, "dataObjectByName": [{ "fullname": format!("db.{table}"), "datasource": "warehouse" }] })
 }
 

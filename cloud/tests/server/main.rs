@@ -1,20 +1,3 @@
-// The server as its clients see it: over HTTP, with the documents that the command line sends.
-//
-// `tests/server_postgres.rs` includes this file, so that every test runs on both engines; what is included cannot
-// begin with documentation of the crate.
+//! The server as its clients see it: over HTTP, with the documents that the command line sends. On `SQLite`.
 
-mod access;
-mod client;
-mod data_objects;
-mod engine;
-mod identities;
-mod life;
-mod lifecycle;
-mod replicas;
-mod sign_in;
-mod transport;
-mod triggers;
-mod usage;
-
-/// What a test can fail with.
-type Failure = Box<dyn std::error::Error + Send + Sync>;
+include!("suite.rs");

@@ -133,6 +133,8 @@ async fn who_has_lost_the_lease_changes_nothing() -> Result<(), Failure> {
     assert!(!alive(&site.place, "warehouse").await?.iter().any(|id| id.starts_with(&many)));
     assert_eq!(site.client.subtask(&job, "DS", &subtask).await?["status"], "DATA_PROCESSING");
     site.place.change("UPDATE work_queue SET lease_until = 0").await?;
+    // A worker that shares its database with nobody looks when it is woken.
+    queue(&site.client, "other", &json!([object("y")])).await?;
     let state = site.client.wait(&job, "DS", &subtask).await?;
     assert_eq!(state["result"]["dataObjectsAdded"], MANY, "{state}");
     assert_eq!(alive(&site.place, "warehouse").await?.len(), MANY);

@@ -116,7 +116,10 @@ impl Client {
         let input = json!({ "dataSourceId": settings["dataSource"], "identityStoreId": settings["identityStore"],
             "eventTime": "2026-01-02T03:04:05Z" });
         let job = self
-            .graphql("mutation ($input:JobInput!){createJob(input: $input){jobId}}", &json!({ "input": input }))
+            .graphql(
+                "mutation ($input:JobInput!){createJob(input: $input){jobId}}",
+                &json!({ "input": input }),
+            )
             .await?;
         let job = text(&job["createJob"]["jobId"])?;
         let request = match job_type {

@@ -72,9 +72,9 @@ fn usage(number: u64) -> Value {
     let accessed: Vec<_> = statement
         .tables
         .iter()
-        .map(|name| {
-            json!({ "globalPermission": "read", "dataObject": { "fullName": name, "type": "table" } })
-        })
+        .map(
+            |name| json!({ "globalPermission": "read", "dataObject": { "fullName": name, "type": "table" } }),
+        )
         .collect();
     json!({
         "externalId": statement.external_id, "accessedDataObjects": accessed, "user": statement.user,

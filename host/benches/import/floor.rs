@@ -4,9 +4,12 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use sqlx::postgres::{PgArguments, PgConnection};
-use sqlx::sqlite::{SqliteArguments, SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
+use sqlx::sqlite::{
+    SqliteArguments, SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous,
+};
 use sqlx::{
-    Arguments as _, AssertSqlSafe, Column as _, ConnectOptions as _, Connection as _, Executor as _, Row as _, TypeInfo as _,
+    Arguments as _, AssertSqlSafe, Column as _, ConnectOptions as _, Connection as _, Executor as _,
+    Row as _, TypeInfo as _,
 };
 
 use crate::Failure;
@@ -56,7 +59,8 @@ impl Floor {
         spent += start.elapsed();
         for table in tables {
             // Imports write rows in the order of their ids, which grow; tables without one in that of their key.
-            let order = if ["group_members", "tags", "usage_edges"].contains(table) { "1, 2, 3, 4" } else { "1" };
+            let order =
+                if ["group_members", "tags", "usage_edges"].contains(table) { "1, 2, 3, 4" } else { "1" };
             let mut offset = 0;
             loop {
                 let select = format!("SELECT * FROM {table} ORDER BY {order} LIMIT {READ} OFFSET {offset}");

@@ -101,7 +101,10 @@ async fn measure(engine: &str, files: &std::path::Path, counts: &Counts) -> Resu
     let (source, store) = client.data_source("warehouse").await?;
 
     println!("{engine}");
-    println!("  {:<34} {:>10} {:>8} {:>10} {:>8} {:>8}", "import", "rows", "s", "rows/s", "floor s", "x floor");
+    println!(
+        "  {:<34} {:>10} {:>8} {:>10} {:>8} {:>8}",
+        "import", "rows", "s", "rows/s", "floor s", "x floor"
+    );
     let objects = |file: &str| {
         (
             "importDataSourceRequest",

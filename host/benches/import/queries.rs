@@ -40,24 +40,31 @@ pub(crate) async fn measure(client: &Client, source: &str, counts: &Counts) -> R
     });
     add("data objects by full name", &mut || {
         let name = object(pick(counts.objects)).full_name;
-        objects(json!({ "dataSources": [source], "fullNames": [name], "includeDataSource": true }), Value::Null)
+        objects(
+            json!({ "dataSources": [source], "fullNames": [name], "includeDataSource": true }),
+            Value::Null,
+        )
     });
     add("data objects, search for a common part", &mut || {
-        objects(json!({ "dataSources": [source], "search": format!("orders_{:03}", pick(100)) }), by_name.clone())
+        objects(
+            json!({ "dataSources": [source], "search": format!("orders_{:03}", pick(100)) }),
+            by_name.clone(),
+        )
     });
     add("data objects, search for a rare part", &mut || {
         let number = pick(counts.objects);
         objects(json!({ "dataSources": [source], "search": format!("_{number:06}") }), by_name.clone())
     });
     add("data objects, search for what is not there", &mut || {
-        objects(json!({ "dataSources": [source], "search": format!("nowhere{}", pick(1000)) }), by_name.clone())
+        objects(
+            json!({ "dataSources": [source], "search": format!("nowhere{}", pick(1000)) }),
+            by_name.clone(),
+        )
     });
     add("groups, search", &mut || {
         (GROUPS, json!({ "filter": { "search": format!("team-{:05}", pick(512)) } }))
     });
-    add("users, search", &mut || {
-        (USERS, json!({ "search": format!("family{}", pick(counts.users)) }))
-    });
+    add("users, search", &mut || (USERS, json!({ "search": format!("family{}", pick(counts.users)) })));
     add("user by e-mail address", &mut || (BY_EMAIL, json!({ "email": user(pick(counts.users)).email })));
     for (what, requests) in lists {
         let mut times = Vec::with_capacity(requests.len());
@@ -80,7 +87,10 @@ pub(crate) async fn measure(client: &Client, source: &str, counts: &Counts) -> R
             let start = Instant::now();
             let page = client.graphql(OBJECTS, &variables).await?["dataObjects"].clone();
             times.push(start.elapsed().as_secs_f64() * 1000.0);
-            after = page["edges"].as_array().and_then(|edges| edges.last()).map_or(Value::Null, |edge| edge["cursor"].clone());
+            after = page["edges"]
+                .as_array()
+                .and_then(|edges| edges.last())
+                .map_or(Value::Null, |edge| edge["cursor"].clone());
         }
     }
     report("data objects of a search, page after page", times);
@@ -89,6 +99,8 @@ pub(crate) async fn measure(client: &Client, source: &str, counts: &Counts) -> R
 
 fn report(what: &str, mut times: Vec<f64>) {
     times.sort_by(f64::total_cmp);
-    let at = |part: usize| times.get((times.len() * part / 100).min(times.len().saturating_sub(1))).copied().unwrap_or_default();
+    let at = |part: usize| {
+        times.get((times.len() * part / 100).min(times.len().saturating_sub(1))).copied().unwrap_or_default()
+    };
     println!("  {what:<52} {:>8.1} {:>8.1} {:>8.1}", at(50), at(95), at(100));
 }

@@ -23,7 +23,16 @@ impl Served {
     /// Starts one and waits until it listens. Its files go into the folder.
     pub(crate) fn start(database: &Database, folder: &Path) -> Result<Self, Failure> {
         let mut command = Command::new(env!("CARGO_BIN_EXE_raito"));
-        command.args(["cloud", "serve", "--listen", "127.0.0.1:0", "--domain", DOMAIN, "--admin-email", USER]);
+        command.args([
+            "cloud",
+            "serve",
+            "--listen",
+            "127.0.0.1:0",
+            "--domain",
+            DOMAIN,
+            "--admin-email",
+            USER,
+        ]);
         match database {
             Database::File(folder) => {
                 command.arg("--data-dir").arg(folder);

@@ -94,12 +94,26 @@ fn the_schedule_is_read_from_flags() {
 }
 
 #[test]
-fn unsupported_commands_are_refused_by_name() {
-    for command in ["add-target", "completion"] {
-        let (text, code) = refusal(command);
-        assert!(text.contains("known to Raito's CLI, not supported by this version"), "{text}");
-        assert_eq!(code, USAGE_EXIT_CODE);
+fn logs_are_forwarded_unless_a_flag_forbids_it() {
+    let forwarding = |line| settings(line).unwrap().log_forwarding;
+    let all = forwarding("run --embedded --connector-name c");
+    assert!(all.data_source && all.tag && all.resource_provider);
+    let one = forwarding("run --embedded --connector-name c --disable-log-forwarding-tag-sync");
+    assert!(one.data_source && one.identity_store && one.data_access && one.data_usage && !one.tag);
+    let none = forwarding("run --embedded --connector-name c --disable-log-forwarding");
+    assert!(!none.data_source && !none.identity_store && !none.data_access && !none.data_usage && !none.tag);
+}
+
+#[test]
+fn completion_scripts_name_the_commands() {
+    for shell in
+        [CompletionShell::Bash, CompletionShell::Zsh, CompletionShell::Fish, CompletionShell::Powershell]
+    {
+        let script = String::from_utf8(completion(shell)).unwrap();
+        assert!(script.contains("apply-access") && script.contains("add-target"), "{shell:?}");
     }
+    assert_eq!(refusal("completion").1, USAGE_EXIT_CODE);
+    assert_eq!(refusal("completion tcsh").1, USAGE_EXIT_CODE);
 }
 
 #[test]

@@ -181,8 +181,7 @@ impl CloudClient {
 
     /// Begins the import of tags.
     pub async fn import_tags(&self, job_id: &str, import: &TagImport<'_>) -> Result<Subtask, CloudError> {
-        let document =
-            "mutation ($input:TagImportRequest!){importTagsRequest(input: $input){subtask{status,subtaskId}}}";
+        let document = "mutation ($input:TagImportRequest!){importTagsRequest(input: $input){subtask{status,subtaskId}}}";
         let sources = (!import.tag_sources.is_empty()).then_some(import.tag_sources);
         let input = json!({
             "jobId": job_id,
@@ -224,10 +223,8 @@ impl CloudClient {
             "query {{dataSource(id:{}) {{ ... on DataSource {{id usageLastUsed usageFirstUsed }}}}}}",
             string(data_source)
         );
-        let operation = Operation {
-            variables: Some(json!({})),
-            ..Operation::reading("the usage look-up", document)
-        };
+        let operation =
+            Operation { variables: Some(json!({})), ..Operation::reading("the usage look-up", document) };
         let data: Value = self.graphql(operation).await?;
         let moment = |name: &str| {
             let text = data["dataSource"][name].as_str()?;
@@ -250,7 +247,8 @@ impl CloudClient {
              {{ subtask {{ subtaskId status }} }} }}",
             string(job_id)
         );
-        let operation = Operation { what, name: Some(name), document, variables: None, repeat: Repeat::Never };
+        let operation =
+            Operation { what, name: Some(name), document, variables: None, repeat: Repeat::Never };
         self.begin(field, operation).await
     }
 

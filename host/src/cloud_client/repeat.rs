@@ -65,9 +65,9 @@ impl CloudClient {
         let (mut throttled, mut renewed) = (0, false);
         loop {
             // Bodies are texts, which can be had again; a stream could not.
-            let attempt = request.try_clone().ok_or_else(|| CloudError::Setup {
-                reason: "a request cannot be sent again".to_owned(),
-            })?;
+            let attempt = request
+                .try_clone()
+                .ok_or_else(|| CloudError::Setup { reason: "a request cannot be sent again".to_owned() })?;
             let (error, trouble) = match self.attempt_call(what, attempt).await {
                 Ok(text) => return Ok(text),
                 Err(failed) => failed,

@@ -52,7 +52,8 @@ const IDENTITY_STORE: &str = "... on IdentityStore{name,id}";
 impl CloudClient {
     /// Asks who is signed in; not every user has an address.
     pub async fn current_user(&self) -> Result<Option<String>, CloudError> {
-        let data: Value = self.graphql(self.look_up("the connection test", "{currentUser{email}}", None)).await?;
+        let data: Value =
+            self.graphql(self.look_up("the connection test", "{currentUser{email}}", None)).await?;
         Ok(data["currentUser"]["email"].as_str().map(str::to_owned))
     }
 

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a failed test may panic")]
 
 mod recording_server;
+mod repeat;
 mod transfer;
 
 use serde_json::{Value, json};

@@ -53,12 +53,8 @@ pub(super) const GLOBAL: &[&str] = &[
 pub(super) const FILE_ONLY: [&str; 3] = ["targets", "data-object-enrichers", "repositories"];
 
 /// Keys that Raito's own CLI sets itself for triggers; in a target they are refused.
-pub(super) const UNSUPPORTED_IN_TARGET: &[&str] = &[
-    "only-out-of-sync-data",
-    "skip-data-access-import",
-    "data-object-parent",
-    "data-object-excludes",
-];
+pub(super) const UNSUPPORTED_IN_TARGET: &[&str] =
+    &["only-out-of-sync-data", "skip-data-access-import", "data-object-parent", "data-object-excludes"];
 
 /// Keys that mean something at the top level and would be silently dropped inside a target.
 pub(super) const NOT_IN_TARGET: &[&str] = &[

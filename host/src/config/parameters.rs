@@ -83,6 +83,16 @@ impl Parameters {
         self.0.extend(other.0.iter().map(|(name, value)| (name.clone(), value.clone())));
     }
 
+    /// Likewise, for a command that takes them by themselves.
+    ///
+    /// # Errors
+    /// A word that is no parameter.
+    pub fn of_words(words: &[Secret]) -> Result<Self, ConfigErrors> {
+        let mut errors = ConfigErrors::default();
+        let parameters = Self::from_words(words, &mut errors);
+        errors.or(parameters)
+    }
+
     /// Reads the words after `--`. Names keep their letter case.
     pub(super) fn from_words(words: &[Secret], errors: &mut ConfigErrors) -> Self {
         let mut parameters = BTreeMap::new();

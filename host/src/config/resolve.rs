@@ -107,7 +107,7 @@ pub fn resolve(inputs: &Inputs<'_>) -> Result<Settings, ConfigErrors> {
 }
 
 /// The folder of the file, else the working folder.
-fn base_dir(inputs: &Inputs<'_>) -> PathBuf {
+pub(super) fn base_dir(inputs: &Inputs<'_>) -> PathBuf {
     match inputs.file.and_then(|file| file.path.parent()) {
         Some(parent) => inputs.working_dir.join(parent),
         None => inputs.working_dir.to_owned(),
@@ -323,7 +323,7 @@ fn check_repositories(layers: &mut Layers<'_>, warnings: &mut Vec<ConfigWarning>
     warnings.push(ConfigWarning { origin: entry.origin.clone(), message: message.to_owned() });
 }
 
-fn url_override(layers: &mut Layers<'_>) -> Option<Url> {
+pub(super) fn url_override(layers: &mut Layers<'_>) -> Option<Url> {
     let key = "raito-url-override";
     let node = layers.node(key)?;
     let mut text = layers.text(key)?;
@@ -352,7 +352,7 @@ fn path(layers: &mut Layers<'_>, key: &'static str, working_dir: &Path, base: &P
 }
 
 /// The connector folders: a list or a text in the file, the system's path list elsewhere.
-fn connector_path(layers: &mut Layers<'_>, working_dir: &Path, base: &Path) -> Vec<PathBuf> {
+pub(super) fn connector_path(layers: &mut Layers<'_>, working_dir: &Path, base: &Path) -> Vec<PathBuf> {
     let key = "connector-path";
     if !layers.flags.connector_path.is_empty() {
         return layers.flags.connector_path.iter().map(|folder| working_dir.join(folder)).collect();

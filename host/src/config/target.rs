@@ -86,11 +86,10 @@ impl Reader<'_> {
         let mut parameters = Parameters::default();
         let mut source = self.sort(entries, &mut parameters, warnings);
 
-        let connector_version =
-            match (source.text("connector-version"), source.entry("connector-version")) {
-                (Some(text), Some(entry)) => version(&text, &entry.value.origin, &mut source.errors),
-                _ => None,
-            };
+        let connector_version = match (source.text("connector-version"), source.entry("connector-version")) {
+            (Some(text), Some(entry)) => version(&text, &entry.value.origin, &mut source.errors),
+            _ => None,
+        };
         let connector_name = source.text("connector-name");
         let maximum_file_size = match source.entry("maximum-file-size") {
             Some(entry) => maximum_file_size(&entry.value, self.environment, &mut source.errors),

@@ -226,8 +226,14 @@ fn types_inside_a_target_are_strict_but_for_templates() {
         ("sandbox: { network: ['*'] }", "every host"),
         ("cron: '* * * * *'", "`cron` has no effect inside a target"),
         ("cli-container-liveness-file: x", "`cli-container-liveness-file` has no effect inside a target"),
-        ("data-object-enrichers: []", "`data-object-enrichers` is known to Raito's CLI"),
-        ("connector-version: 1.2.3", "`connector-version` is known to Raito's CLI"),
+        ("data-object-enrichers: x", "`data-object-enrichers` must be a list of maps, found a text"),
+        ("data-object-enrichers: [x]", "`data-object-enrichers` must be a list of maps, found a text"),
+        ("data-object-enrichers: [{word: x}]", "`name` is missing"),
+        ("data-object-enrichers: [{name: x}]", "`connector-name` is missing for target `x`"),
+        ("data-object-enrichers: [{connector-name: x, y: '{{GONE}}'}]", "`GONE`, which is not set"),
+        ("connector-version: newest", "`newest` is not a version"),
+        ("connector-version: '1.2'", "`1.2` is not a version"),
+        ("disable-log-forwarding: true", "`disable-log-forwarding` has no effect inside a target"),
         ("debug: true", "`debug` has no effect inside a target"),
         ("NAME: x, name: y", "given twice"),
         ("api_user: x, api-user: y", "given twice"),
@@ -307,8 +313,8 @@ fn unknown_and_unsupported_keys_are_errors_everywhere() {
     let settings = file("frequency: 60\ncron: '0 2 * * *'\n").resolve().unwrap();
     assert_eq!(settings.continuous.schedule.map(|schedule| schedule.to_string()).as_deref(), Some("0 2 * * *"));
     assert!(settings.warnings.iter().any(|warning| warning.to_string().contains("`frequency` has no effect")));
-    assert!(flags(&[("connector-version", "1.0.0")]).errors().contains("flag --connector-version"));
-    assert_eq!(flags(&[("connector-version", "Latest")]).errors(), "");
+    let errors = flags(&[("connector-version", "1.0.0")]).errors();
+    assert!(errors.contains("`connector-version` outside of a target only works together"), "{errors}");
     assert!(file("config-file: x\n").errors().contains("no effect inside the file"));
     assert!(file("targets: {a: b}\n").errors().contains("`targets` must be a list, found a map"));
 }
@@ -465,4 +471,74 @@ fn what_signs_in_to_raito_cloud_is_looked_at_for_a_sync_alone() {
     assert!(error.contains("`password`") && !error.contains("api-secret"), "{error}");
     let offline = file(text).purpose(Purpose::Offline).resolve().unwrap();
     assert_eq!(offline.targets[0].settings.as_ref().unwrap().parameters["password"], "unset");
+}
+
+#[test]
+fn versions_of_connectors() {
+    for (text, version) in
+        [("latest", None), ("LATEST", None), ("v1.2.3-rc.1", Some("1.2.3-rc.1")), ("0.4.0", Some("0.4.0"))]
+    {
+        let text: &'static str = Box::leak(
+            format!("embedded: true\ntargets: [{{connector-name: c, connector-version: {text}}}]\n")
+                .into_boxed_str(),
+        );
+        assert_eq!(
+            file(text).target().connector_version.map(|version| version.to_string()).as_deref(),
+            version
+        );
+    }
+    let flags = flags(&[("embedded", "true"), ("connector-name", "c"), ("connector-version", "1.0.0")]);
+    assert_eq!(flags.target().connector_version.unwrap().to_string(), "1.0.0");
+}
+
+#[test]
+fn enrichers_of_a_target_are_those_it_names_with_its_parameters_laid_over() {
+    let target = file(
+        "embedded: true\ndata-object-enrichers:\n  - {name: a, connector-name: x, connector-version: 1.0.0, word: top, Kept: \"{{WORD}}\", \
+         sandbox: {network: [\"h:1\"]}}\n  - {connector-name: unused}\ntargets:\n  - connector-name: c\n    data-object-enrichers:\n      \
+         - {connector-name: own, word: 1}\n      - {name: a, connector-name: ignored, word: mine}\n",
+    )
+    .variable("WORD", "w")
+    .target();
+    let [own, merged] = target.enrichers.as_slice() else { panic!("{:?}", target.enrichers) };
+    assert_eq!((own.name.as_str(), own.connector_name.as_str()), ("own", "own"));
+    assert_eq!(own.parameters["word"], "1");
+    assert_eq!((merged.name.as_str(), merged.connector_name.as_str()), ("a", "x"));
+    assert_eq!(merged.connector_version.as_ref().unwrap().to_string(), "1.0.0");
+    assert_eq!((merged.parameters["word"].as_str(), merged.parameters["kept"].as_str()), ("mine", "w"));
+    assert_eq!(merged.sandbox.network.len(), 1);
+    assert!(target.parameters.is_empty());
+}
+
+#[test]
+fn repositories_are_checked_and_told_to_have_no_effect() {
+    let settings =
+        file("embedded: true\nrepositories:\n  - {name: acme, token: \"{{GONE}}\"}\n").resolve().unwrap();
+    assert!(
+        settings.warnings[0].to_string().contains("`repositories` has no effect"),
+        "{:?}",
+        settings.warnings
+    );
+    assert!(file("repositories: {name: x}\n").errors().contains("must be a list of maps"));
+    assert!(file("repositories: [{name: x, pass: y}]\n").errors().contains("must be a list of maps"));
+}
+
+#[test]
+fn the_same_configuration_in_toml() {
+    let inputs = file("");
+    let text = "embedded = true\nlog-file = \"x\"\n[[targets]]\nconnector-name = \"c\"\nUsers = 5\n[targets.sandbox]\nnetwork = [\"db:5432\"]\n";
+    let toml = ConfigFile { path: "/conf/raito.toml".into(), text: text.to_owned() };
+    let flags = Overrides::default();
+    let settings = resolve(&Inputs {
+        file: Some(&toml),
+        environment: &|_| None,
+        flags: &flags,
+        working_dir: Path::new("/start"),
+        purpose: Purpose::Sync,
+    })
+    .unwrap();
+    drop(inputs);
+    let target = settings.targets[0].settings.as_ref().unwrap();
+    assert_eq!((target.parameters["users"].as_str(), target.sandbox.network[0].line), ("5", Some(7)));
+    assert_eq!(settings.log.file.as_deref(), Some(Path::new("/conf/x")));
 }

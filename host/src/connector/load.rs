@@ -165,7 +165,9 @@ impl LoadError {
             LoadError::Import { .. } => {
                 "the connector may be for a newer version of raito, or for another host".into()
             }
-            LoadError::Version { .. } => "get a version of the connector, or of raito, that fits the other".into(),
+            LoadError::Version { .. } => {
+                "get a version of the connector, or of raito, that fits the other".into()
+            }
             LoadError::MissingExport { missing, .. } if *missing == ENRICHER => {
                 "name a connector under `data-object-enrichers` that adds to data objects".into()
             }

@@ -13,7 +13,9 @@ use super::task::Task;
 use crate::config::{EnricherSettings, TargetSettings};
 use crate::failure::{Failure, FailureKind};
 use crate::sinks::spool::{Layout, Spool, SpoolFile};
-use crate::sinks::{DataObjectRules, DataObjectSink, DataObjectSource, Progress, RecordWriter, TagRules, Tally};
+use crate::sinks::{
+    DataObjectRules, DataObjectSink, DataObjectSource, Progress, RecordWriter, TagRules, Tally,
+};
 use crate::target::{LoadedTarget, spool_failure};
 
 /// Has the enrichers of the target go over the objects of a file. Gives the last file, and the sources of the tags that

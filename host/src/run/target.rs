@@ -132,7 +132,8 @@ async fn all_steps(run: &TargetRun<'_>, done: &mut Vec<StepSummary>) -> Result<(
 
     // A connector with identities alone is an identity store, and is not asked about the rest. One that has none of all
     // this is a catalogue or manages resources.
-    let data = connector.data_source().is_some() || connector.access().is_some() || connector.data_usage().is_some();
+    let data =
+        connector.data_source().is_some() || connector.access().is_some() || connector.data_usage().is_some();
     if data {
         let task = Task::new(run, JobType::DataSource, Step::DataSource);
         if may_run(

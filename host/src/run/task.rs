@@ -99,7 +99,9 @@ impl<'a> Task<'a> {
     fn no_log(&self, why: &str) {
         let why = crate::sandbox::escaped(why);
         let loaded = &self.target.loaded;
-        loaded.display.warning(&format!("{}: the log was not handed in: {why}", self.target.title(self.step)));
+        loaded
+            .display
+            .warning(&format!("{}: the log was not handed in: {why}", self.target.title(self.step)));
     }
 
     /// Adds a line to the log of the task alone.

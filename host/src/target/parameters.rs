@@ -93,7 +93,7 @@ pub(super) fn check(info: &ConnectorInfo, parameters: &Parameters) -> Result<(),
 }
 
 /// The network grants that the connector says it needs, with the target's parameters and the defaults filled in.
-pub(super) fn wanted_grants(info: &ConnectorInfo, parameters: &Parameters) -> Vec<String> {
+pub(crate) fn wanted_grants(info: &ConnectorInfo, parameters: &Parameters) -> Vec<String> {
     info.network
         .iter()
         .map(|template| {

@@ -93,6 +93,26 @@ fn a_sandbox_block_is_enforced_or_refused() {
 }
 
 #[test]
+fn a_database_that_cannot_be_meant_is_refused_without_showing_its_password() {
+    let place = Place::new();
+    for (address, text) in [
+        ("mysql://raito:pass-word@db/x", "`mysql`"),
+        ("postgres://raito:pass-word@db/x?ssl=on", "`ssl`"),
+        ("raito:pass-word", "--database"),
+    ] {
+        for command in ["serve", "status"] {
+            let outcome = place.raito(&["cloud", command, "--database", address]).finish();
+            for shown in [&outcome.stdout, &outcome.stderr] {
+                assert!(!shown.contains("pass-word"), "{shown}");
+            }
+            outcome.failed(3, text, "postgres://USER:PASSWORD@HOST:PORT/DATABASE");
+        }
+    }
+    let outcome = place.raito(&["cloud", "serve", "--job-timeout", "soon"]).finish();
+    assert!(outcome.stderr.contains("--job-timeout"), "{}", outcome.stderr);
+}
+
+#[test]
 fn a_cloud_that_is_not_there_yet_has_no_status() {
     let place = Place::new();
     place.raito(&["cloud", "status"]).finish().failed(5, "holds no Raito Cloud", "--data-dir");

@@ -57,7 +57,46 @@ fn a_connector_without_any_step_lacks_an_export() {
 
 #[test]
 fn an_import_that_is_not_offered_is_named_before_anything_runs() {
-    let place = with_connector(&guest("session").display().to_string());
+    // A session with Raito Cloud is for connectors that manage its resources. This one hides that it does.
+    let mut component = std::fs::read(guest("session")).unwrap();
+    let (name, other) =
+        (b"raito:connector/resource-provider@0.1.0", b"raito:connector/resource-provided@0.1.0");
+    for at in 0..component.len() - name.len() {
+        if component[at..].starts_with(name) {
+            component[at..at + name.len()].copy_from_slice(other);
+        }
+    }
+    let place = with_connector("./x.wasm");
+    place.write("x.wasm", component);
     place.run(&[]).failed(20, "raito:connector/cloud-session@0.1.0", "newer version");
     place.assert_nothing_imported();
+}
+
+#[test]
+fn connectors_of_raitos_own_cli_are_ours_where_there_is_one() {
+    with_connector("raito-io/cli-plugin-snowflake").run(&[]).failed(
+        20,
+        "`raito-io/cli-plugin-snowflake` of Raito's own CLI has no counterpart here",
+        "raito-io/cli-plugin-snowflake.wasm",
+    );
+    with_connector("raito-io/cli-plugin-postgres").run(&[]).failed(20, "was not found", "postgres.wasm");
+    let connector = std::fs::read(guest("company")).unwrap();
+    for file in ["postgres.wasm", "raito-io/cli-plugin-postgres.wasm"] {
+        let place = with_connector("raito-io/cli-plugin-postgres\nconnector-version: v0.4.2");
+        place.write(&format!("raito/connectors/{file}"), &connector);
+        let outcome = place.run(&[]).succeeded();
+        let told = "warning: t: `connector-version` 0.4.2 is a version of another program";
+        assert!(outcome.stderr.contains(told), "{outcome:?}");
+    }
+}
+
+#[test]
+fn a_version_that_the_connector_does_not_have_is_refused() {
+    let connector = guest("company").display().to_string();
+    with_connector(&format!("{connector}\nconnector-version: 1.2.4")).run(&[]).failed(
+        20,
+        "is version 1.2.3, and `connector-version` asks for 1.2.4",
+        "latest",
+    );
+    with_connector(&format!("{connector}\nconnector-version: v1.2.3")).run(&[]).succeeded();
 }

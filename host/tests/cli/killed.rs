@@ -80,8 +80,7 @@ impl World {
     }
 
     fn status(&self) -> Value {
-        let mut status =
-            self.place.raito(&["cloud", "status", "--format", "json", "--data-dir", "served"]);
+        let mut status = self.place.raito(&["cloud", "status", "--format", "json", "--data-dir", "served"]);
         if let Some(database) = &self.database {
             status = status.env("RAITO_CLOUD_DATABASE", database);
         }
@@ -105,14 +104,8 @@ impl World {
 
 /// What a whole run with so many people leaves.
 fn whole(people: u64) -> BTreeMap<&'static str, u64> {
-    [
-        ("users", people),
-        ("groups", 1),
-        ("externalAccessControls", 2),
-        ("statements", 5),
-        ("dataObjects", 3),
-    ]
-    .into()
+    [("users", people), ("groups", 1), ("externalAccessControls", 2), ("statements", 5), ("dataObjects", 3)]
+        .into()
 }
 
 fn kill_at_random_moments(postgres: Option<Postgres>) {

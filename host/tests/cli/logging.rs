@@ -56,7 +56,7 @@ fn a_failure_is_one_line_of_the_log_with_code_and_hint() {
     for log in [&outcome.stderr, &place.read("raito.log")] {
         let line = log.lines().find(|line| line.contains("[ERROR]")).unwrap();
         assert!(
-            line.contains("raito: t: the target cannot be reached: nobody there: code=13 hint=\"check host"),
+            line.contains("raito: t: identity store: the target cannot be reached: nobody there: code=13 hint=\"check host"),
             "{line}"
         );
     }

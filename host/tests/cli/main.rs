@@ -12,18 +12,22 @@
 )]
 
 mod access_faults;
+mod add_target;
 mod bad_configuration;
 mod bad_connectors;
+mod behind_a_gateway;
 mod continuous;
 mod faults;
 mod files;
 mod five_steps;
+mod gateway;
+mod killed;
+mod kinds;
 mod locks_and_tags;
 mod logging;
 mod network;
 mod options;
 mod own_cloud;
-mod killed;
 mod place;
 mod proxy;
 mod served;

@@ -34,7 +34,7 @@ fn denied(keys: &str, sandbox: &str, asked: &str, hint: &str) -> String {
 /// The same with the cause in other words.
 fn denied_because(keys: &str, sandbox: &str, cause: &str, hint: &str) -> String {
     let place = probe(keys, sandbox);
-    let outcome: Outcome = place.run(&[]).failed(22, &format!("p: denied: {cause}"), hint);
+    let outcome: Outcome = place.run(&[]).failed(22, &format!("p: identity store: denied: {cause}"), hint);
     assert_eq!(outcome.target("p")["failure"]["kind"], "denied");
     assert_eq!(outcome.steps("p"), ["identity-store failed"]);
     place.assert_nothing_imported();

@@ -11,7 +11,7 @@ fn raito(place: &Place, secret: &str) -> Raito {
     place.raito(&["run", "--format", "json"]).env("SECRET", secret)
 }
 
-fn run(place: &Place, secret: &str) -> Outcome {
+pub(crate) fn run(place: &Place, secret: &str) -> Outcome {
     let outcome = raito(place, secret).finish();
     for text in [&outcome.stdout, &outcome.stderr, &place.read("raito.log")] {
         assert!(!text.contains(secret), "the secret was shown: {text}");

@@ -165,6 +165,24 @@ impl Raito {
         self
     }
 
+    /// Starts it at a terminal, which the system's `script` makes: what it shows comes out of standard output, and what is
+    /// written to standard input are the keys that are pressed.
+    pub(crate) fn at_a_terminal(self) -> Child {
+        let quoted = |word: &OsStr| format!("'{}'", word.to_str().unwrap().replace('\'', "'\\''"));
+        let words: Vec<_> =
+            std::iter::once(self.command.get_program()).chain(self.command.get_args()).map(quoted).collect();
+        let mut script = Command::new("script");
+        script.args(["--quiet", "--return", "--echo", "never", "--command", &words.join(" "), "/dev/null"]);
+        script.current_dir(self.command.get_current_dir().unwrap());
+        for (name, value) in self.command.get_envs() {
+            match value {
+                Some(value) => script.env(name, value),
+                None => script.env_remove(name),
+            };
+        }
+        script.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap()
+    }
+
     /// Starts it with pipes for its output.
     pub(crate) fn start(mut self) -> Child {
         let input = self.input.map_or_else(Stdio::null, |file| fs::File::open(file).unwrap().into());

@@ -179,9 +179,7 @@ fn pass(mut client: TcpStream, state: &Mutex<State>) -> io::Result<()> {
             b"HTTP/1.1 502 Bad Gateway\r\nconnection: close\r\ncontent-length: 0\r\n\r\n",
         );
     };
-    if let Some(written) =
-        state.lock().unwrap_or_else(PoisonError::into_inner).exchanges.get_mut(number)
-    {
+    if let Some(written) = state.lock().unwrap_or_else(PoisonError::into_inner).exchanges.get_mut(number) {
         written.answer.clone_from(&answer);
     }
     match fault {

@@ -44,8 +44,7 @@ impl Served {
 
     /// Starts one on a database elsewhere, if there is one.
     pub(crate) fn start_on(place: &Place, more: &[&str], database: Option<&str>) -> Self {
-        let arguments =
-            ["cloud", "serve", "--data-dir", "served", "--domain", "acme", "--admin-email", USER];
+        let arguments = ["cloud", "serve", "--data-dir", "served", "--domain", "acme", "--admin-email", USER];
         let arguments = [&arguments, more].concat();
         let mut raito = place.raito(&arguments).env("RAITO_CLOUD_ADMIN_PASSWORD", PASSWORD);
         if let Some(database) = database {

@@ -11,7 +11,7 @@ fn broken(name: &str, fault: &str) -> String {
 fn a_target_that_fails_does_not_stop_the_next() {
     let place = Place::with_targets(&[broken("first", "authentication"), company("")]);
     let outcome =
-        place.run(&[]).failed(12, "first: the target refused the sign-in: no such password", "password");
+        place.run(&[]).failed(12, "first: identity store: the target refused the sign-in: no such password", "password");
     assert_eq!(outcome.steps("first"), ["identity-store failed"]);
     assert_eq!(outcome.steps("company"), EVERYTHING);
     assert!(outcome.target("company")["failure"].is_null());
@@ -29,16 +29,16 @@ fn a_target_that_fails_does_not_stop_the_next() {
 fn different_failures_have_a_code_of_their_own() {
     let place = Place::with_targets(&[broken("a", "authentication"), broken("b", "panic"), company("")]);
     let outcome = place.run(&[]);
-    let outcome = outcome.failed(9, "a: the target refused the sign-in", "password").failed(
+    let outcome = outcome.failed(9, "a: identity store: the target refused the sign-in", "password").failed(
         9,
-        "b: the connector broke off",
+        "b: identity store: the connector broke off",
         "--debug",
     );
     assert_eq!(outcome.steps("company"), EVERYTHING);
     let place = Place::with_targets(&[broken("a", "connection"), broken("b", "rate-limited")]);
-    place.run(&[]).failed(13, "a: the target cannot be reached", "").failed(
+    place.run(&[]).failed(13, "a: identity store: the target cannot be reached", "").failed(
         13,
-        "b: the target asks to slow down",
+        "b: identity store: the target asks to slow down",
         "1m 30s",
     );
 }

@@ -171,8 +171,7 @@ fn a_full_run_sends_what_the_protocol_says_in_its_order() {
     let (source, store) = served.data_source("Company");
     proxy.arm(Plan::Well);
     configure(&place, &proxy.url(), (&source, &store), "");
-    let outcome =
-        place.raito(&["run", "--format", "json"]).env("SECRET", PASSWORD).finish().succeeded();
+    let outcome = place.raito(&["run", "--format", "json"]).env("SECRET", PASSWORD).finish().succeeded();
     assert_eq!(outcome.steps("company"), EVERYTHING);
 
     let mut words = Words::default();

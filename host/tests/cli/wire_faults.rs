@@ -34,7 +34,10 @@ impl World {
     fn run(&self) -> Outcome {
         let outcome = self.place.raito(&["run", "--format", "json"]).env("SECRET", PASSWORD).finish();
         for text in [&outcome.stdout, &outcome.stderr] {
-            assert!(!text.contains(PASSWORD) && !text.contains("/file/upload/"), "a secret was shown: {text}");
+            assert!(
+                !text.contains(PASSWORD) && !text.contains("/file/upload/"),
+                "a secret was shown: {text}"
+            );
         }
         outcome
     }
@@ -70,7 +73,9 @@ fn at_every_request(fault: Fault, lasting: bool) {
         let Some(hit) = exchanges.get(at) else {
             // The run was over before it came to that request: all of them have been tried.
             assert_eq!(outcome.succeeded().steps("company"), EVERYTHING);
-            println!("{fault:?}, lasting {lasting}: {at} requests, {healed} runs ended right, {failed} failed");
+            println!(
+                "{fault:?}, lasting {lasting}: {at} requests, {healed} runs ended right, {failed} failed"
+            );
             assert!(failed + healed > EVERYTHING.len() * 3, "too few requests were seen");
             return;
         };

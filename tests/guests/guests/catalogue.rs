@@ -1,7 +1,7 @@
 //! A catalogue: tags for the data objects and users of the guest `company`.
 
 use raito_connector::prelude::*;
-use raito_connector::{TagAssignment, TagAssignments, Tagged, Tags};
+use raito_connector::{TagAssignment, TagAssignments, Tagged, Tags, log};
 
 struct Catalogue {
     word: String,

@@ -1,7 +1,7 @@
 //! Adds a tag to every data object, or goes wrong in the way that it is told.
 
 use raito_connector::prelude::*;
-use raito_connector::{DataObjectEnricher, DataObjectSource};
+use raito_connector::{DataObjectEnricher, DataObjectSource, log};
 
 struct Enricher {
     word: String,

@@ -2,7 +2,7 @@
 //! document and the variables of its parameters. How often the cloud refused shows as failed resources.
 
 use raito_connector::prelude::*;
-use raito_connector::{ResourceCounts, ResourceProvider, TargetIds, cloud_session};
+use raito_connector::{ResourceCounts, ResourceProvider, TargetIds, cloud_session, log};
 
 struct Session {
     document: String,

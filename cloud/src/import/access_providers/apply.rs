@@ -278,9 +278,14 @@ impl Apply<'_> {
     }
 
     async fn remove(&mut self) -> Result<u64, sqlx::Error> {
-        for table in
-            ["access_provider_who", "access_provider_what", "access_provider_locks", "access_provider_sync", "access_snapshot_who", "access_snapshot_what"]
-        {
+        for table in [
+            "access_provider_who",
+            "access_provider_what",
+            "access_provider_locks",
+            "access_provider_sync",
+            "access_snapshot_who",
+            "access_snapshot_what",
+        ] {
             let statement = format!(
                 "DELETE FROM {table} WHERE access_provider_id IN (SELECT id FROM stage_access_absent)"
             );

@@ -72,8 +72,7 @@ pub(super) async fn write(connection: &mut Connection, data_source: &str) -> Res
 }
 
 async fn changed(connection: &mut Connection, select: &str) -> Result<(), sqlx::Error> {
-    let statement =
-        format!("INSERT INTO stage_managed_changed (id) {select} ON CONFLICT DO NOTHING");
+    let statement = format!("INSERT INTO stage_managed_changed (id) {select} ON CONFLICT DO NOTHING");
     execute(connection, statement).await?;
     Ok(())
 }

@@ -62,12 +62,8 @@ impl Reader<'_> {
         let value = match value.get_ref() {
             DeValue::String(text) => Value::Text(text.clone().into_owned()),
             DeValue::Boolean(flag) => Value::Bool(*flag),
-            DeValue::Integer(number) => {
-                i64::from_str_radix(number.as_str(), number.radix()).map_or_else(
-                    |_| self.wrong(&origin, "the number is too large", errors),
-                    Value::Integer,
-                )
-            }
+            DeValue::Integer(number) => i64::from_str_radix(number.as_str(), number.radix())
+                .map_or_else(|_| self.wrong(&origin, "the number is too large", errors), Value::Integer),
             DeValue::Float(number) => number.as_str().parse().map_or_else(
                 |_| self.wrong(&origin, "not a number that can be read", errors),
                 Value::Decimal,
