@@ -139,7 +139,8 @@ impl Surroundings<'_> {
             Ok(settings) => {
                 let warnings: Vec<_> = settings.warnings.iter().map(ToString::to_string).collect();
                 let before: Vec<_> = current.borrow().warnings.iter().map(ToString::to_string).collect();
-                for warning in warnings.iter().filter(|warning| !before.contains(warning) && !told.contains(warning))
+                for warning in
+                    warnings.iter().filter(|warning| !before.contains(warning) && !told.contains(warning))
                 {
                     self.display.warning(warning);
                 }

@@ -154,10 +154,9 @@ impl Listener {
                     match has_data(settings, target, &sandbox).await {
                         Ok(true) if !sources.contains(source) => sources.push(source.clone()),
                         Ok(_) => {}
-                        Err(failure) => self.display.warning(&format!(
-                            "{}: no triggers are received for it: {failure}",
-                            target.name
-                        )),
+                        Err(failure) => self
+                            .display
+                            .warning(&format!("{}: no triggers are received for it: {failure}", target.name)),
                     }
                 }
                 connections.push((client, sources));
@@ -298,7 +297,11 @@ impl Listener {
 }
 
 /// Whether a target's connector is one for a data source.
-async fn has_data(settings: &Settings, target: &TargetSettings, sandbox: &Arc<Sandbox>) -> Result<bool, Failure> {
+async fn has_data(
+    settings: &Settings,
+    target: &TargetSettings,
+    sandbox: &Arc<Sandbox>,
+) -> Result<bool, Failure> {
     let path = locate(&target.connector_name, &settings.base_dir, &settings.connector_path)?;
     let sandbox = Arc::clone(sandbox);
     let loaded = tokio::task::spawn_blocking(move || Connector::load(&sandbox, &path)).await;

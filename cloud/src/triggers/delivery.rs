@@ -229,6 +229,7 @@ mod tests {
     use super::super::hub::Frame;
     use super::*;
     use crate::changes;
+    use crate::store::Database;
 
     /// A server with a connection that listens for `a`.
     struct Served {
@@ -258,7 +259,7 @@ mod tests {
     #[tokio::test]
     async fn of_several_servers_one_tells_a_change() {
         let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(folder.path()).await.unwrap();
+        let store = Store::open(folder.path(), &Database::default()).await.unwrap();
         let (mut one, mut two) = (served(&store).await, served(&store).await);
         for _ in 0..20 {
             change(&store).await;
@@ -287,7 +288,7 @@ mod tests {
     #[tokio::test]
     async fn what_was_not_written_is_told_by_another() {
         let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(folder.path()).await.unwrap();
+        let store = Store::open(folder.path(), &Database::default()).await.unwrap();
         let (mut one, mut two) = (served(&store).await, served(&store).await);
         change(&store).await;
         let delivery = tokio::spawn({

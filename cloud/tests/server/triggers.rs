@@ -57,7 +57,8 @@ impl Socket {
     /// The next message that is not for the connection itself.
     async fn next(&mut self) -> Result<Message, Failure> {
         loop {
-            let message = tokio::time::timeout(GUARD, self.0.next()).await?.ok_or("the connection has ended")??;
+            let message =
+                tokio::time::timeout(GUARD, self.0.next()).await?.ok_or("the connection has ended")??;
             if !message.is_ping() && !message.is_pong() {
                 return Ok(message);
             }
@@ -160,7 +161,9 @@ async fn a_synchronisation_that_somebody_asks_for_reaches_who_listens() -> Resul
     let mut identities = listen(&site.client, &Value::Null).await?;
     // Its heartbeat has arrived when it gets what everybody gets.
     let everybody = loop {
-        let asked = trigger(&admin, json!({ "identityStore": site.identity_store, "identityStoreSync": true })).await?;
+        let asked =
+            trigger(&admin, json!({ "identityStore": site.identity_store, "identityStoreSync": true }))
+                .await?;
         assert_eq!(asked["listening"], true, "{asked}");
         if let Ok(event) = tokio::time::timeout(Duration::from_secs(2), identities.event()).await {
             break event?;

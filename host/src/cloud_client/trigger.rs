@@ -176,7 +176,8 @@ impl CloudClient {
             let response = super::success(WHAT, response).await?;
             let accepted = response.headers().get(header::SEC_WEBSOCKET_ACCEPT);
             if response.status() != StatusCode::SWITCHING_PROTOCOLS
-                || accepted.is_none_or(|value| value.as_bytes() != derive_accept_key(key.as_bytes()).as_bytes())
+                || accepted
+                    .is_none_or(|value| value.as_bytes() != derive_accept_key(key.as_bytes()).as_bytes())
             {
                 let reason = "the address is not that of a WebSocket".to_owned();
                 return Err(CloudError::BadAnswer { what: WHAT, reason });
@@ -218,7 +219,9 @@ impl TriggerSocket {
     pub async fn next(&mut self) -> Option<String> {
         loop {
             return match self.socket.next().await? {
-                Ok(message @ (Message::Text(_) | Message::Binary(_))) => message.into_text().ok().map(|text| text.to_string()),
+                Ok(message @ (Message::Text(_) | Message::Binary(_))) => {
+                    message.into_text().ok().map(|text| text.to_string())
+                }
                 // Pings are answered by the next write or read.
                 Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_)) => continue,
                 Ok(Message::Close(_)) | Err(_) => None,

@@ -76,9 +76,8 @@ impl RunKind {
                 target.data_source_id.as_ref().is_some_and(|source| sources.contains(source))
             }
             RunKind::Sync(trigger) => {
-                let matches = |wanted: &Option<String>, has: &Option<String>| {
-                    wanted.is_none() || wanted == has
-                };
+                let matches =
+                    |wanted: &Option<String>, has: &Option<String>| wanted.is_none() || wanted == has;
                 matches(&trigger.data_source, &target.data_source_id)
                     && matches(&trigger.identity_store, &target.identity_store_id)
             }
@@ -95,9 +94,12 @@ impl RunKind {
         match self {
             RunKind::Full => {}
             RunKind::Access(_) => {
-                for step in
-                    [&mut skip.data_source, &mut skip.identity_store, &mut skip.data_usage, &mut skip.resource_provider]
-                {
+                for step in [
+                    &mut skip.data_source,
+                    &mut skip.identity_store,
+                    &mut skip.data_usage,
+                    &mut skip.resource_provider,
+                ] {
                     *step = true;
                 }
             }

@@ -125,7 +125,9 @@ fn steps(summary: &Value) -> Vec<String> {
         .iter()
         .map(|step| {
             let status = &step["status"];
-            format!("{} {} {}", text(&step["step"]), text(&status["is"]), text(&status["why"])).trim_end().to_owned()
+            format!("{} {} {}", text(&step["step"]), text(&status["is"]), text(&status["why"]))
+                .trim_end()
+                .to_owned()
         })
         .collect()
 }
@@ -182,12 +184,18 @@ fn it_runs_at_the_start_waits_and_says_by_its_exit_code_why_it_ended() {
 /// How the newest job stands, if there is one already.
 fn last_sync(place: &Place) -> Option<String> {
     let outcome = place.raito(&["cloud", "status", "--format", "json"]).finish();
-    (outcome.code == 0).then(|| outcome.json()["dataSources"][0]["lastSync"]["status"].as_str().map(str::to_owned))?
+    (outcome.code == 0)
+        .then(|| outcome.json()["dataSources"][0]["lastSync"]["status"].as_str().map(str::to_owned))?
 }
 
 #[test]
 fn a_run_under_way_finishes_unless_there_is_a_second_signal() {
-    let target = |more: &str| format!("name: broken\nconnector-name: {}\nfault: endless-sleep\nentry-code: x\n{more}", guest("broken").display());
+    let target = |more: &str| {
+        format!(
+            "name: broken\nconnector-name: {}\nfault: endless-sleep\nentry-code: x\n{more}",
+            guest("broken").display()
+        )
+    };
     let place = Place::with_targets(&[target("sandbox:\n  timeout: 6s")]);
     let mut running = Running::start(continuous(&place, &["--sync-at-startup"]));
     running.tells("a full run begins");
@@ -231,10 +239,8 @@ fn raito_cloud_triggers_runs_also_after_it_was_away() {
     configure(&place, &served.url, (&source, &store), "file-backup-location: backups");
     let alive = || place.path().join("alive").exists();
     std::fs::write(place.path().join("alive"), "left behind").unwrap();
-    let mut running = Running::start(continuous(
-        &place,
-        &["--sync-at-startup", "--cli-container-liveness-file", "alive"],
-    ));
+    let mut running =
+        Running::start(continuous(&place, &["--sync-at-startup", "--cli-container-liveness-file", "alive"]));
     assert_eq!(running.summary()["run"], "full");
     wait_for("the connection", alive);
 
@@ -327,7 +333,8 @@ fn a_part_of_the_data_objects_is_read_and_the_rest_stays() {
     let place = Place::new();
     let served = Served::start(&place);
     let (source, store) = served.data_source("Shop");
-    let objects = "full-name,object-type\nshop,database\nshop.sales,schema\nshop.sales.orders,table\nshop.web,schema\n";
+    let objects =
+        "full-name,object-type\nshop,database\nshop.sales,schema\nshop.sales.orders,table\nshop.web,schema\n";
     place.write("data/data-objects.csv", objects);
     let file = connector("file");
     place.write(
@@ -349,7 +356,10 @@ fn a_part_of_the_data_objects_is_read_and_the_rest_stays() {
     let first = objects_of(&running.summary())[0];
 
     // Something new in the part, something gone elsewhere.
-    place.write("data/data-objects.csv", format!("{}shop.sales.items,table\nshop.sales.old,table\n", objects.replace("shop.web,schema\n", "")));
+    place.write(
+        "data/data-objects.csv",
+        format!("{}shop.sales.items,table\nshop.sales.old,table\n", objects.replace("shop.web,schema\n", "")),
+    );
     let part = json!({ "dataSource": source, "dataSourceSync": true, "dataObjectParent": "shop.sales",
         "dataObjectExcludes": ["old"] });
     wait_for("the connection", || trigger(&served, &part));
@@ -385,7 +395,8 @@ fn a_cloud_that_refuses_ends_the_program_and_one_that_is_away_does_not() {
     let refused = continuous(&place, &[]).env("SECRET", "Wrong-Horse-8").finish();
     refused.failed(4, "sign-in failed for admin@acme.example", "api-secret");
     // Without triggers there is nobody who could refuse.
-    let mut running = Running::start(continuous(&place, &["--disable-websocket"]).env("SECRET", "Wrong-Horse-8"));
+    let mut running =
+        Running::start(continuous(&place, &["--disable-websocket"]).env("SECRET", "Wrong-Horse-8"));
     running.tells("the next run begins at");
     running.signal("TERM");
     match running.stderr.recv_timeout(GUARD) {
