@@ -500,7 +500,7 @@ fn enrichers_of_a_target_are_those_it_names_with_its_parameters_laid_over() {
     )
     .variable("WORD", "w")
     .target();
-    let [own, merged] = target.enrichers.as_slice() else { panic!("{:?}", target.enrichers) };
+    let [own, merged] = target.enrichers.as_slice() else { unreachable!() };
     assert_eq!((own.name.as_str(), own.connector_name.as_str()), ("own", "own"));
     assert_eq!(own.parameters["word"], "1");
     assert_eq!((merged.name.as_str(), merged.connector_name.as_str()), ("a", "x"));
