@@ -81,8 +81,9 @@ impl Floor {
 /// Reads rows of a driver into cells, by the types of their columns.
 macro_rules! cells {
     ($rows:expr) => {{
-        let mut read = Vec::with_capacity($rows.len());
-        for row in $rows {
+        let rows = $rows;
+        let mut read = Vec::with_capacity(rows.len());
+        for row in rows {
             let mut cells = Vec::with_capacity(row.len());
             for column in row.columns() {
                 let at = column.ordinal();
@@ -159,10 +160,9 @@ impl Connection {
     }
 
     async fn read(&mut self, select: String) -> Result<Vec<Vec<Cell>>, Failure> {
-        let query = AssertSqlSafe(select);
         Ok(match self {
-            Connection::Sqlite(connection) => cells!(connection.fetch_all(query).await?),
-            Connection::Postgres(connection) => cells!(connection.fetch_all(query).await?),
+            Connection::Sqlite(connection) => cells!(connection.fetch_all(AssertSqlSafe(select)).await?),
+            Connection::Postgres(connection) => cells!(connection.fetch_all(AssertSqlSafe(select)).await?),
         })
     }
 

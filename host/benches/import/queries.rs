@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use raito_test_guests::{object, user};
-use rand::Rng as _;
+use rand::RngExt as _;
 use serde_json::{Value, json};
 
 use crate::client::Client;
