@@ -10,7 +10,7 @@
 //!
 //! ```text
 //! POST /             sign-in (as AWS Cognito)      http/sign_in.rs ─► auth: users, passwords, tokens
-//! GET file/upload/…  a signed address              http/files.rs   ─► files.rs: tickets, the folder of files
+//! GET file/upload/…  a signed address              http/files.rs   ─► files.rs: tickets, the storage of files
 //! PUT that address   the file, checked on the way        "
 //! POST query         GraphQL                       http/query.rs   ─► graphql.rs and its modules
 //!                      reads                                       ─► store.rs (the database)
@@ -33,6 +33,7 @@
 //! [`ServerConfig::public_url`].
 
 mod auth;
+mod backup;
 #[doc(hidden)]
 pub mod bench;
 mod error;
@@ -45,6 +46,8 @@ mod import;
 mod jobs;
 mod lock;
 mod metadata;
+mod metrics;
+mod operations;
 mod records;
 mod server;
 mod sources;
@@ -53,7 +56,10 @@ mod store;
 
 pub use auth::Role;
 pub use auth::users::NewUser;
+pub use backup::{BackupReport, Location, backup, restore};
 pub use error::CloudError;
-pub use server::{Credentials, FirstAdmin, Server, ServerConfig};
+pub use files::StorageAddress;
+pub use operations::{Limits, Operations, TlsFiles};
+pub use server::{Credentials, DEFAULT_DOMAIN, FirstAdmin, InitConfig, Server, ServerConfig, init};
 pub use sources::DataSourceIds;
 pub use status::{DataSourceStatus, LastSync, Status, status};

@@ -1,20 +1,28 @@
 //! Starting and stopping the server.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
-use tokio::net::TcpListener;
+use axum::Router;
+use axum_server::Handle;
+use axum_server::tls_rustls::RustlsConfig;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 
 use crate::auth::users::{self, NewUser};
 use crate::auth::{Role, password};
-use crate::files::Files;
-use crate::http::{self, App};
+use crate::backup::Location;
+use crate::files::{Files, StorageAddress};
+use crate::http::health::Readiness;
+use crate::http::limits::{Gate, SignInGuard};
+use crate::http::{self, App, listener};
 use crate::ids::{new_id, new_secret};
 use crate::jobs::{queue, worker::Worker};
 use crate::lock::DataLock;
+use crate::metrics::Metrics;
+use crate::operations::{Limits, Operations};
 use crate::sources::{self, DataSourceIds};
 use crate::store::Store;
 use crate::{CloudError, graphql};
@@ -26,8 +34,9 @@ pub struct ServerConfig {
     pub data_dir: PathBuf,
     /// Where to listen; port 0 chooses a free one.
     pub listen: SocketAddr,
-    /// The domain of the organisation: what clients configure as `domain`.
-    pub domain: String,
+    /// The domain of the organisation: what clients configure as `domain`. If missing, the one that the data
+    /// belongs to, or [`DEFAULT_DOMAIN`] for new data.
+    pub domain: Option<String>,
     /// The address under which clients reach the server, if that is not the one it listens on: behind a
     /// reverse proxy, which also does TLS.
     pub public_url: Option<String>,
@@ -35,7 +44,12 @@ pub struct ServerConfig {
     pub admin_email: String,
     /// The password of the first administrator; made up if missing.
     pub admin_password: Option<String>,
+    /// How the server is operated.
+    pub operations: Operations,
 }
+
+/// The domain of the organisation where nobody has chosen one.
+pub const DEFAULT_DOMAIN: &str = "local";
 
 /// The administrator that the first start creates. Shown once: only a hash of the password is kept.
 #[derive(Clone)]
@@ -74,23 +88,35 @@ impl std::fmt::Debug for Credentials {
 }
 
 /// A running server. Dropping it stops it at once; work at hand is then done again by the next start.
-#[derive(Debug)]
 pub struct Server {
     store: Store,
+    app: Arc<App>,
     url: String,
     first_admin: Option<FirstAdmin>,
     stop: watch::Sender<bool>,
+    handle: Handle<SocketAddr>,
+    delay: Duration,
+    grace: Duration,
     http: JoinHandle<()>,
+    /// Serves metrics on an address of their own, renews the certificate.
+    aside: Vec<JoinHandle<()>>,
     worker: JoinHandle<()>,
     /// Held until everything else has ended.
     _lock: DataLock,
+}
+
+impl std::fmt::Debug for Server {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Server").field("url", &self.url).finish_non_exhaustive()
+    }
 }
 
 impl Server {
     /// Opens the store and starts to serve. The first start creates an administrator, see [`Server::first_admin`].
     pub async fn start(config: ServerConfig) -> Result<Self, CloudError> {
         let mut server =
-            Self::launch(&config.data_dir, config.listen, &config.domain, config.public_url).await?;
+            Self::launch(&config.data_dir, config.listen, config.domain, config.public_url, config.operations)
+                .await?;
         if !users::any(&server.store).await? {
             server.first_admin =
                 Some(create_admin(&server.store, config.admin_email, config.admin_password).await?);
@@ -101,7 +127,8 @@ impl Server {
     /// Starts a server on loopback for this process alone, with a credential made for it (role Integrator).
     pub async fn start_embedded(data_dir: &Path, domain: &str) -> Result<(Self, Credentials), CloudError> {
         let listen = SocketAddr::from(([127, 0, 0, 1], 0));
-        let server = Self::launch(data_dir, listen, domain, None).await?;
+        let server =
+            Self::launch(data_dir, listen, Some(domain.to_owned()), None, Operations::default()).await?;
         let credentials = Credentials {
             domain: domain.to_owned(),
             user: format!("raito-run@{domain}.invalid"),
@@ -121,23 +148,35 @@ impl Server {
     async fn launch(
         data_dir: &Path,
         listen: SocketAddr,
-        domain: &str,
+        domain: Option<String>,
         public_url: Option<String>,
+        operations: Operations,
     ) -> Result<Self, CloudError> {
-        let domain = checked_domain(domain)?;
+        let wanted = domain.as_deref().map(checked_domain).transpose()?;
         let lock = DataLock::take(data_dir)?;
         let store = Store::open(data_dir).await?;
-        let found = store.setting_or("domain", &domain).await?;
-        if found != domain {
-            return Err(CloudError::OtherDomain { found, wanted: domain });
+        let domain = store.setting_or("domain", wanted.as_deref().unwrap_or(DEFAULT_DOMAIN)).await?;
+        if let Some(wanted) = wanted.filter(|wanted| *wanted != domain) {
+            return Err(CloudError::OtherDomain { found: domain, wanted });
         }
         let client_id = store.setting_or("client_id", &new_id()).await?;
         queue::release_all(&store).await?;
-        let files = Files::open(data_dir.join("files"))?;
-        let listen_failed = |source| CloudError::Listen { address: listen, source };
-        let listener = TcpListener::bind(listen).await.map_err(listen_failed)?;
-        let address = listener.local_addr().map_err(listen_failed)?;
-        let mut url = public_url.unwrap_or_else(|| format!("http://{address}/"));
+        let storage =
+            operations.storage.clone().unwrap_or_else(|| StorageAddress::Folder(data_dir.join("files")));
+        let files = Files::open(&storage, !operations.storage_proxy).await?;
+        files.storage().remove_unfinished()?;
+        let tls = match &operations.tls {
+            Some(files) => Some(listener::tls(files).await.map_err(|source| CloudError::Certificate {
+                certificate: files.certificate.clone(),
+                key: files.key.clone(),
+                source,
+            })?),
+            None => None,
+        };
+        let (listener, address) = bind(listen)?;
+        let metrics_listener = operations.metrics_listen.map(bind).transpose()?;
+        let scheme = if tls.is_some() { "https" } else { "http" };
+        let mut url = public_url.unwrap_or_else(|| format!("{scheme}://{address}/"));
         if !url.ends_with('/') {
             url.push('/');
         }
@@ -148,18 +187,50 @@ impl Server {
             bell: Arc::clone(&bell),
             base_url: url.clone(),
         });
-        let app = App {
+        let metrics = Arc::new(Metrics::new(schema.names()));
+        let limits = operations.limits;
+        let app = Arc::new(App {
             store: store.clone(),
             files: files.clone(),
             schema,
             domain,
             client_id,
             base_url: url.clone(),
-        };
-        let worker = Worker { store: store.clone(), files, bell, stop: stopped.clone() };
+            readiness: Readiness::default(),
+            metrics: Arc::clone(&metrics),
+            metrics_elsewhere: metrics_listener.is_some(),
+            gate: Gate::new(limits.requests),
+            sign_ins: SignInGuard::new(limits.failed_sign_ins),
+            limits: limits.clone(),
+            trusted_proxies: operations.trusted_proxies.iter().map(IpAddr::to_canonical).collect(),
+        });
+        let worker = Worker { store: store.clone(), files, metrics, bell, stop: stopped };
         let worker = tokio::spawn(worker.run());
-        let http = tokio::spawn(serve(listener, Arc::new(app), stopped));
-        Ok(Self { store, url, first_admin: None, stop, http, worker, _lock: lock })
+        let handle = Handle::new();
+        let mut aside = Vec::new();
+        if let Some((listener, _)) = metrics_listener {
+            let router = http::metrics::router(Arc::clone(&app));
+            aside.push(tokio::spawn(serve(listener, None, router, limits.clone(), Handle::new())));
+        }
+        if let (Some(files), Some(config)) = (operations.tls, &tls) {
+            aside.push(tokio::spawn(listener::renew(files, config.clone())));
+        }
+        let router = http::router(Arc::clone(&app));
+        let http = tokio::spawn(serve(listener, tls, router, limits, handle.clone()));
+        Ok(Self {
+            store,
+            app,
+            url,
+            first_admin: None,
+            stop,
+            handle,
+            delay: operations.shutdown_delay,
+            grace: operations.shutdown_grace,
+            http,
+            aside,
+            worker,
+            _lock: lock,
+        })
     }
 
     /// The base address, with a slash at the end.
@@ -210,10 +281,14 @@ impl Server {
         Ok(sources::link(&self.store, data_source, identity_store).await?)
     }
 
-    /// Stops accepting requests, ends those at hand, and lets the running import finish; one that takes too
-    /// long goes back to the queue and is done by the next start.
+    /// Says that it is no longer ready, goes on for the delay that was set, then stops accepting requests, ends
+    /// those at hand within the grace period, and lets the running import finish; one that takes too long goes
+    /// back to the queue and is done by the next start.
     pub async fn shutdown(mut self) {
+        self.app.readiness.stop();
         let _ = self.stop.send(true);
+        tokio::time::sleep(self.delay).await;
+        self.handle.graceful_shutdown(Some(self.grace));
         let _ = (&mut self.http).await;
         let _ = (&mut self.worker).await;
         self.store.close().await;
@@ -229,18 +304,76 @@ impl Drop for Server {
     fn drop(&mut self) {
         self.http.abort();
         self.worker.abort();
+        self.aside.iter().for_each(JoinHandle::abort);
     }
 }
 
-async fn serve(listener: TcpListener, app: Arc<App>, mut stopped: watch::Receiver<bool>) {
-    let served = axum::serve(listener, http::router(app))
-        .with_graceful_shutdown(async move {
-            let _ = stopped.wait_for(|stopped| *stopped).await;
-        })
-        .await;
-    if let Err(error) = served {
+/// A listening socket and its address.
+fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), CloudError> {
+    let failed = |source| CloudError::Listen { address, source };
+    let listener = TcpListener::bind(address).map_err(failed)?;
+    listener.set_nonblocking(true).map_err(failed)?;
+    let bound = listener.local_addr().map_err(failed)?;
+    Ok((listener, bound))
+}
+
+async fn serve(
+    listener: TcpListener,
+    tls: Option<RustlsConfig>,
+    router: Router,
+    limits: Limits,
+    handle: Handle<SocketAddr>,
+) {
+    if let Err(error) = listener::serve(listener, tls, router, &limits, handle).await {
         tracing::error!(%error, "the server has stopped");
     }
+}
+
+/// How a server is set up before its first start.
+#[derive(Clone)]
+pub struct InitConfig {
+    /// Where it will keep what it holds.
+    pub location: Location,
+    /// The domain of the organisation.
+    pub domain: String,
+    /// The e-mail address of the first administrator.
+    pub admin_email: String,
+    /// The password of the first administrator; made up if missing.
+    pub admin_password: Option<String>,
+}
+
+impl std::fmt::Debug for InitConfig {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("InitConfig")
+            .field("location", &self.location)
+            .field("domain", &self.domain)
+            .field("admin_email", &self.admin_email)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Sets up a server: its database, its storage, its organisation and its first administrator. Refused where this was
+/// done already. The storage is tried before anything is written to the database.
+pub async fn init(config: InitConfig) -> Result<FirstAdmin, CloudError> {
+    let domain = checked_domain(&config.domain)?;
+    check_password(config.admin_password.as_deref())?;
+    let _lock = DataLock::take(&config.location.data_dir)?;
+    Files::open(&config.location.storage(), false).await?;
+    let store = Store::open(&config.location.data_dir).await?;
+    let outcome = async {
+        let found = store.setting_or("domain", &domain).await?;
+        if users::any(&store).await? {
+            return Err(CloudError::Initialised { domain: found });
+        }
+        if found != domain {
+            return Err(CloudError::OtherDomain { found, wanted: domain });
+        }
+        create_admin(&store, config.admin_email, config.admin_password).await
+    }
+    .await;
+    store.close().await;
+    outcome
 }
 
 /// The first administrator holds every role: there is nobody else yet who could synchronise or manage access.
@@ -249,18 +382,23 @@ async fn create_admin(
     email: String,
     chosen: Option<String>,
 ) -> Result<FirstAdmin, CloudError> {
-    if chosen.as_ref().is_some_and(|chosen| !password::strong_enough(chosen)) {
+    check_password(chosen.as_deref())?;
+    let generated = chosen.is_none().then(new_secret);
+    let password = chosen.or_else(|| generated.clone()).unwrap_or_default();
+    users::put(store, NewUser { email: email.clone(), password, roles: Role::ALL.to_vec(), machine: false })
+        .await?;
+    Ok(FirstAdmin { email, password: generated })
+}
+
+fn check_password(chosen: Option<&str>) -> Result<(), CloudError> {
+    if chosen.is_some_and(|chosen| !password::strong_enough(chosen)) {
         return Err(CloudError::Invalid {
             reason: "a password needs eight characters, among them a lower-case and an upper-case letter, \
                      a digit and a special character"
                 .to_owned(),
         });
     }
-    let generated = chosen.is_none().then(new_secret);
-    let password = chosen.or_else(|| generated.clone()).unwrap_or_default();
-    users::put(store, NewUser { email: email.clone(), password, roles: Role::ALL.to_vec(), machine: false })
-        .await?;
-    Ok(FirstAdmin { email, password: generated })
+    Ok(())
 }
 
 /// The domain in lower case.

@@ -51,7 +51,7 @@ async fn stage(
     connection: &mut Connection,
     warnings: &mut Vec<String>,
 ) -> Result<(), WorkError> {
-    let mut elements = array::read::<Feedback>(uploaded(files, file)?);
+    let mut elements = array::read::<Feedback>(uploaded(store, files, file).await?);
     let columns = [("actual_name", "TEXT"), ("target_id", "TEXT"), ("type", "TEXT"), ("errors", "TEXT")];
     let mut rows = Rows::create(connection, store.dialect(), STAGE, &columns).await?;
     while let Some(batch) = elements.recv().await {

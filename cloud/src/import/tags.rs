@@ -39,7 +39,7 @@ pub(crate) async fn run(
     if let Some(identity_store) = place.identity_store {
         require_identity_store(store, identity_store).await?;
     }
-    let mut elements = array::read::<CatalogueTag>(uploaded(files, file)?);
+    let mut elements = array::read::<CatalogueTag>(uploaded(store, files, file).await?);
     let mut connection = store.pool().acquire().await?;
     let mut staging = connection.begin().await?;
     let mut set = Set::create(

@@ -59,6 +59,19 @@ impl Work {
         }
     }
 
+    /// What kind of work it is, for metrics.
+    pub(crate) fn kind(&self) -> &'static str {
+        match self {
+            Self::DataSource { .. } => "data_source",
+            Self::Identity { .. } => "identity_store",
+            Self::AccessProviders { .. } => "access_controls",
+            Self::Feedback { .. } => "feedback",
+            Self::Usage { .. } => "usage",
+            Self::Tags { .. } => "tags",
+            Self::Export { .. } => "export",
+        }
+    }
+
     /// The uploaded files, of no use once the work has ended.
     pub(crate) fn files(&self) -> Vec<&str> {
         match self {

@@ -1,7 +1,7 @@
 //! Does the queued work, one piece at a time.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::{Notify, watch};
 
@@ -11,6 +11,7 @@ use crate::export;
 use crate::files::Files;
 use crate::ids::new_id;
 use crate::import::{self, WorkError};
+use crate::metrics::Metrics;
 use crate::store::Store;
 
 /// How long a stopping server waits for the work at hand before it gives it back to the queue.
@@ -22,6 +23,7 @@ const IDLE: Duration = Duration::from_secs(30);
 pub(crate) struct Worker {
     pub(crate) store: Store,
     pub(crate) files: Files,
+    pub(crate) metrics: Arc<Metrics>,
     /// Rung when work was queued.
     pub(crate) bell: Arc<Notify>,
     /// True when the server stops.
@@ -58,6 +60,7 @@ impl Worker {
 
     async fn work(&mut self, claim: Claim) {
         let mut stop = self.stop.clone();
+        let begun = Instant::now();
         let result = tokio::select! {
             result = perform(&self.store, &self.files, &claim.work) => Some(result),
             () = async {
@@ -67,6 +70,8 @@ impl Worker {
         };
         let stored = match result {
             Some(result) => {
+                let seconds = begun.elapsed().as_secs_f64();
+                self.metrics.work(claim.work.kind(), result.as_ref().ok(), seconds);
                 let result = result.map_err(|error| {
                     tracing::warn!(
                         job = claim.job_id,
@@ -79,7 +84,7 @@ impl Worker {
                 let stored = queue::finish(&self.store, &claim, result).await;
                 if stored.is_ok() {
                     for file in claim.work.files() {
-                        self.files.remove(file).await;
+                        self.files.remove(&self.store, file).await;
                     }
                 }
                 stored

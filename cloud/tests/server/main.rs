@@ -5,7 +5,9 @@ mod client;
 mod data_objects;
 mod identities;
 mod lifecycle;
+mod operations;
 mod sign_in;
+mod storage;
 mod transport;
 mod usage;
 

@@ -113,10 +113,11 @@ async fn the_first_start_creates_an_administrator_once() -> Result<(), Failure> 
     let config = ServerConfig {
         data_dir: folder.path().to_owned(),
         listen: ([127, 0, 0, 1], 0).into(),
-        domain: "acme".to_owned(),
+        domain: Some("acme".to_owned()),
         public_url: None,
         admin_email: "admin@acme.example".to_owned(),
         admin_password: None,
+        operations: raito_cloud::Operations::default(),
     };
     let server = Server::start(config.clone()).await?;
     let admin = server.first_admin().cloned().ok_or("no administrator")?;
@@ -129,7 +130,7 @@ async fn the_first_start_creates_an_administrator_once() -> Result<(), Failure> 
     let (status, _) = password_auth(&http()?, server.url(), &admin.email, &password).await?;
     assert_eq!(status, 200);
     server.shutdown().await;
-    let other = ServerConfig { domain: "other".to_owned(), ..config };
+    let other = ServerConfig { domain: Some("other".to_owned()), ..config };
     let refused = Server::start(other).await.err().ok_or("another domain was accepted")?;
     assert!(refused.to_string().contains("`acme`"), "{refused}");
     Ok(())
