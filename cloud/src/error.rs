@@ -72,6 +72,9 @@ pub enum CloudError {
         /// The data folder.
         folder: PathBuf,
     },
+    /// There is no administrator, and no password for one.
+    #[error("this Raito Cloud has not been set up")]
+    NotInitialised,
     /// A server was set up here already.
     #[error("this Raito Cloud has been set up already, for the domain `{domain}`")]
     Initialised {
@@ -129,6 +132,10 @@ impl CloudError {
             ),
             Self::NotEmpty { .. } => Some(
                 "choose an empty place, or replace what is there with --force after a backup of it".to_owned(),
+            ),
+            Self::NotInitialised => Some(
+                "call `raito cloud init` once, or give the administrator's password with RAITO_CLOUD_ADMIN_PASSWORD"
+                    .to_owned(),
             ),
             Self::Initialised { .. } => {
                 Some("start it with `raito cloud serve`, or choose another data folder".to_owned())

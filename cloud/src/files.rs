@@ -7,9 +7,9 @@
 //! database keeps the hash, beside an end and, for uploads, the announced length and SHA-256. An upload address
 //! works once.
 //!
-//! Where they lie in an object store, an upload address is one of the store: its signature covers the length
-//! and the SHA-256, so that the store takes the announced file alone. Such a file is hashed again when it is
-//! imported. A download address is one of this server, which sends the reader on to the store.
+//! Where they lie in an object store, an upload address is one of the store: its signature covers
+//! the SHA-256, so that the store takes the announced file alone. Such a file is counted and hashed again when it
+//! is imported. A download address is one of this server, which sends the reader on to the store.
 //!
 //! # How long files stay
 //!

@@ -4,7 +4,8 @@
 //!
 //! A client signs in, creates a job, uploads files of records and asks for their import; it asks for the
 //! access controls to apply, and reports what became of them. People and programs read what arrived and
-//! change access controls. All of it is kept in one data folder.
+//! change access controls. All of it is kept in a
+//! database and a storage of files, by default both in one data folder.
 //!
 //! # How a request goes
 //!
@@ -29,8 +30,11 @@
 //! * The engine behind the database is named in [`store`] and its `dialect` only.
 //! * Secrets are stored as hashes and never logged: passwords as Argon2id, tokens and signed addresses as SHA-256.
 //!
-//! The server speaks plain HTTP. Beyond loopback it belongs behind a reverse proxy that does TLS; see
-//! [`ServerConfig::public_url`].
+//! # Operations
+//!
+//! [`Operations`] says where files go, who may connect how, and how the server ends. Every request passes
+//! `http/metrics.rs` (its id, its line in the log, its metrics) and `http/limits.rs`; `http/listener.rs` speaks TLS.
+//! [`init`] sets a server up, [`backup`] and [`restore`] move all that it holds.
 
 mod auth;
 mod backup;

@@ -44,6 +44,8 @@ pub struct ServerConfig {
     pub admin_email: String,
     /// The password of the first administrator; made up if missing.
     pub admin_password: Option<String>,
+    /// Whether a password may be made up, and shown by the caller. If not, a cloud that was not set up is refused.
+    pub may_generate_password: bool,
     /// How the server is operated.
     pub operations: Operations,
 }
@@ -118,6 +120,9 @@ impl Server {
             Self::launch(&config.data_dir, config.listen, config.domain, config.public_url, config.operations)
                 .await?;
         if !users::any(&server.store).await? {
+            if config.admin_password.is_none() && !config.may_generate_password {
+                return Err(CloudError::NotInitialised);
+            }
             server.first_admin =
                 Some(create_admin(&server.store, config.admin_email, config.admin_password).await?);
         }
@@ -236,6 +241,11 @@ impl Server {
     /// The base address, with a slash at the end.
     pub fn url(&self) -> &str {
         &self.url
+    }
+
+    /// The domain of the organisation.
+    pub fn domain(&self) -> &str {
+        &self.app.domain
     }
 
     /// The administrator, if this start created it.

@@ -8,10 +8,9 @@
 //! refused.
 
 use std::ffi::OsString;
-use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use clap::builder::{StyledStr, TypedValueParser as _};
+use clap::builder::StyledStr;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 
@@ -19,6 +18,7 @@ use crate::cloud_client::version;
 use crate::config::Overrides;
 
 mod access;
+mod cloud;
 mod flags;
 mod run;
 
@@ -28,6 +28,10 @@ mod tests;
 pub use access::{
     AccessCommand, AccessTargetArgs, AdoptArgs, ApplyAccessArgs, ApplyArgs, DriftArgs, PlanArgs,
     ReportFormat, SchemaArgs, ShowArgs, ValidateArgs,
+};
+pub use cloud::{
+    BackupFileArgs, CloudCommand, InitArgs, LogFormat, PASSWORD_VARIABLE, PlaceArgs, RestoreArgs, ServeArgs,
+    StatusArgs,
 };
 pub use run::{
     BackupArgs, ConnectionArgs, LockArgs, RunArgs, SandboxArgs, StepArgs, SyncArgs, TagArgs, TargetArgs,
@@ -121,47 +125,6 @@ pub struct InfoArgs {
     /// Folder in which connectors are looked up by name; may be repeated
     #[arg(long, value_name = "FOLDER")]
     pub connector_path: Vec<PathBuf>,
-    /// How to print it
-    #[arg(long, value_enum, default_value_t)]
-    pub format: Format,
-}
-
-/// What to do with the self-hosted cloud.
-#[derive(Debug, Subcommand)]
-pub enum CloudCommand {
-    /// Serve it until interrupted
-    Serve(ServeArgs),
-    /// Print what it holds
-    Status(StatusArgs),
-}
-
-/// Arguments of `cloud serve`. The administrator's password comes from the environment variable
-/// `RAITO_CLOUD_ADMIN_PASSWORD` alone, because arguments are visible to every user of the machine.
-#[derive(Debug, Args)]
-#[command(
-    after_help = "The environment variable RAITO_CLOUD_ADMIN_PASSWORD gives the administrator's password."
-)]
-pub struct ServeArgs {
-    /// Folder for all data
-    #[arg(long, value_name = "FOLDER", default_value = ".raito")]
-    pub data_dir: PathBuf,
-    /// Address and port to listen on
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
-    pub listen: SocketAddr,
-    /// Domain of the organisation
-    #[arg(long, value_parser = clap::builder::NonEmptyStringValueParser::new().try_map(flags::domain))]
-    pub domain: Option<String>,
-    /// E-mail address of the administrator
-    #[arg(long, value_name = "EMAIL")]
-    pub admin_email: Option<String>,
-}
-
-/// Arguments of `cloud status`.
-#[derive(Debug, Args)]
-pub struct StatusArgs {
-    /// Folder for all data
-    #[arg(long, value_name = "FOLDER", default_value = ".raito")]
-    pub data_dir: PathBuf,
     /// How to print it
     #[arg(long, value_enum, default_value_t)]
     pub format: Format,

@@ -16,7 +16,7 @@ use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::Layer;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::fmt::format::Writer;
-use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, layer};
+use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, FormattedFields, layer};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
@@ -53,7 +53,7 @@ pub fn start(settings: &LogSettings) -> io::Result<()> {
     tracing_subscriber::registry().with(output).with(file).try_init().map_err(io::Error::other)
 }
 
-struct Line;
+pub(crate) struct Line;
 
 impl<S, N> FormatEvent<S, N> for Line
 where
@@ -62,7 +62,7 @@ where
 {
     fn format_event(
         &self,
-        _: &FmtContext<'_, S, N>,
+        context: &FmtContext<'_, S, N>,
         mut writer: Writer<'_>,
         event: &Event<'_>,
     ) -> fmt::Result {
@@ -91,6 +91,13 @@ where
         }
         if !fields.others.is_empty() {
             write!(writer, ":{}", fields.others)?;
+        }
+        // The request that is being handled, in a server.
+        if let Some(span) = context.lookup_current()
+            && let Some(known) = span.extensions().get::<FormattedFields<N>>()
+            && !known.is_empty()
+        {
+            write!(writer, " {}={{{known}}}", span.name())?;
         }
         writeln!(writer)
     }

@@ -7,13 +7,14 @@ use std::process::ExitCode;
 
 use raito::access::Answer;
 use raito::cli::{
-    self, AccessCommand, ApplyAccessArgs, Cli, CloudCommand, Command, Format, InfoArgs, ServeArgs, StatusArgs,
+    self, AccessCommand, ApplyAccessArgs, BackupFileArgs, Cli, CloudCommand, Command, Format, GlobalArgs,
+    InfoArgs, LogFormat, RestoreArgs, ServeArgs, StatusArgs,
 };
+use raito::cloud_admin;
 use raito::config::{self, Inputs, Purpose, Settings};
 use raito::failure::{Failure, FailureKind};
 use raito::progress::Display;
 use raito::summary::RunSummary;
-use raito_cloud::{Server, ServerConfig};
 
 // Records are made of many small texts: more than half of the time went into the system's allocator.
 #[global_allocator]
@@ -38,7 +39,12 @@ fn main() -> ExitCode {
             Command::Access(command) => access(&cli, command).await,
             Command::ApplyAccess(arguments) => outcome(apply_access(&cli, arguments).await),
             Command::Info(arguments) => outcome(info(&cli, arguments).await),
-            Command::Cloud(CloudCommand::Serve(arguments)) => outcome(serve(arguments).await),
+            Command::Cloud(CloudCommand::Init(arguments)) => {
+                outcome(cloud_admin::init(arguments).await.map(|text| print(&text)))
+            }
+            Command::Cloud(CloudCommand::Serve(arguments)) => outcome(serve(&cli.global, arguments).await),
+            Command::Cloud(CloudCommand::Backup(arguments)) => outcome(backup(arguments).await),
+            Command::Cloud(CloudCommand::Restore(arguments)) => outcome(restore(arguments).await),
             Command::Cloud(CloudCommand::Status(arguments)) => outcome(status(arguments).await),
         }
     });
@@ -184,33 +190,57 @@ async fn info(cli: &Cli, arguments: &InfoArgs) -> Result<(), Failure> {
     Ok(())
 }
 
-async fn serve(arguments: &ServeArgs) -> Result<(), Failure> {
-    let domain = arguments.domain.clone().unwrap_or_else(|| "local".to_owned());
-    let admin_email = arguments.admin_email.clone().unwrap_or_else(|| format!("admin@{domain}.local"));
-    let config = ServerConfig {
-        data_dir: arguments.data_dir.clone(),
-        listen: arguments.listen,
-        domain: domain.clone(),
-        public_url: None,
-        admin_email,
-        admin_password: std::env::var("RAITO_CLOUD_ADMIN_PASSWORD")
-            .ok()
-            .filter(|password| !password.is_empty()),
-    };
-    let server = Server::start(config).await.map_err(|error| {
-        Failure::new(FailureKind::Cloud, format!("the server cannot be started: {error}"))
-            .hint("see that nobody else uses the folder or the address, or name others with --data-dir and --listen")
+async fn serve(global: &GlobalArgs, arguments: &ServeArgs) -> Result<(), Failure> {
+    raito::server_log::start(global, arguments.log_format).map_err(|error| {
+        Failure::new(FailureKind::Configuration, format!("the log file cannot be opened: {error}"))
+            .hint("check `--log-file`")
     })?;
+    // Programs that read the log get nothing but the log.
+    let say = |text: &str| match arguments.log_format {
+        LogFormat::Text => tell(text),
+        LogFormat::Json => tracing::info!(target: "raito", "{text}"),
+    };
+    let mut server = cloud_admin::start(arguments).await?;
     if let Some(admin) = server.first_admin() {
-        tell(&format!("first start: created the administrator {}", admin.email));
+        say(&format!("first start: created the administrator {}", admin.email));
         if let Some(password) = &admin.password {
             tell(&format!("its password, shown this once: {password}"));
         }
     }
-    tell(&format!("Raito Cloud for the domain `{domain}` listens on {}", server.url()));
-    interrupted().await;
-    tell("stopping");
-    server.shutdown().await;
+    say(&format!("Raito Cloud for the domain `{}` listens on {}", server.domain(), server.url()));
+    tokio::select! {
+        _ = interrupted() => {}
+        () = server.ended() => return Err(Failure::unexpected("the server has ended; its log has the cause")),
+    }
+    say("stopping");
+    tokio::select! {
+        () = server.shutdown() => {}
+        // Whoever asks twice does not want to wait. Work at hand is done again by the next start.
+        _ = interrupted() => say("stopped at once"),
+    }
+    Ok(())
+}
+
+async fn backup(arguments: &BackupFileArgs) -> Result<(), Failure> {
+    let report = raito_cloud::backup(&cloud_admin::location(&arguments.place), &arguments.file)
+        .await
+        .map_err(|error| cloud_admin::failed(&error, "choose a file that is not there yet"))?;
+    print(&match arguments.format {
+        Format::Text => cloud_admin::report("backed up to", &arguments.file, &report),
+        Format::Json => json(&report),
+    });
+    Ok(())
+}
+
+async fn restore(arguments: &RestoreArgs) -> Result<(), Failure> {
+    let place = cloud_admin::location(&arguments.place);
+    let report = raito_cloud::restore(&place, &arguments.file, arguments.force)
+        .await
+        .map_err(|error| cloud_admin::failed(&error, "nothing was changed; see the cause"))?;
+    print(&match arguments.format {
+        Format::Text => cloud_admin::report("restored from", &arguments.file, &report),
+        Format::Json => json(&report),
+    });
     Ok(())
 }
 

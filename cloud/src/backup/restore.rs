@@ -5,7 +5,7 @@
 //! one transaction: a failure leaves the database as it was, and removes the files that were written until then.
 
 use std::fs::File;
-use std::io::{self, Read, Write as _};
+use std::io::{self, Write as _};
 use std::path::Path;
 
 use serde_json::Value;

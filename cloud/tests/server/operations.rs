@@ -15,7 +15,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use crate::Failure;
-use crate::client::{Client, DOMAIN, Site, client_id, http, initiate_auth, password_auth, text};
+use crate::client::{Client, DOMAIN, Site, client_id, http, initiate_auth, password_auth};
 
 const ADMIN: &str = "admin@acme.example";
 const PASSWORD: &str = "Correct-horse-1";
@@ -28,6 +28,7 @@ fn config(folder: &Path, operations: Operations) -> ServerConfig {
         public_url: None,
         admin_email: ADMIN.to_owned(),
         admin_password: Some(PASSWORD.to_owned()),
+        may_generate_password: false,
         operations,
     }
 }

@@ -117,6 +117,7 @@ async fn the_first_start_creates_an_administrator_once() -> Result<(), Failure> 
         public_url: None,
         admin_email: "admin@acme.example".to_owned(),
         admin_password: None,
+        may_generate_password: true,
         operations: raito_cloud::Operations::default(),
     };
     let server = Server::start(config.clone()).await?;

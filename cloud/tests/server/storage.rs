@@ -52,6 +52,7 @@ async fn start(folder: &TempDir, prefix: &str, proxy: bool) -> Result<(Server, C
         public_url: None,
         admin_email: "admin@acme.example".to_owned(),
         admin_password: None,
+        may_generate_password: true,
         operations,
     })
     .await?;
@@ -120,7 +121,7 @@ async fn uploads_and_downloads_go_straight_to_the_store() -> Result<(), Failure>
     let answer = announce(&client, &content).await?;
     let url = text(&answer["URL"])?;
     assert!(url.starts_with(&object_store().endpoint()), "{url}");
-    assert!(url.contains("X-Amz-SignedHeaders=content-length%3Bhost%3Bx-amz-checksum-sha256"), "{url}");
+    assert!(url.contains("X-Amz-SignedHeaders=host%3Bx-amz-checksum-sha256"), "{url}");
     assert_eq!(answer["signedHeaders"], json!({ "x-amz-checksum-sha256": [sha256(&content)] }));
     assert_eq!(send(&client, &answer, &content).await?, 200);
     let key = text(&answer["Key"])?;
@@ -228,6 +229,7 @@ async fn a_bucket_that_is_not_there_is_said_at_the_start() -> Result<(), Failure
         public_url: None,
         admin_email: "admin@acme.example".to_owned(),
         admin_password: None,
+        may_generate_password: true,
         operations,
     })
     .await

@@ -14,6 +14,8 @@
 mod access_faults;
 mod bad_configuration;
 mod bad_connectors;
+mod cloud_operations;
+mod deployment;
 mod faults;
 mod files;
 mod five_steps;
