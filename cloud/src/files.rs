@@ -269,7 +269,8 @@ impl Files {
         .await?
         .ok_or(UploadError::Address)?;
         let (announced, sha256): (i64, String) = (row.try_get(0)?, row.try_get(1)?);
-        let mut arriving = Arriving { announced, received: 0, hash: Sha256::new(), body: std::pin::pin!(body) };
+        let mut arriving =
+            Arriving { announced, received: 0, hash: Sha256::new(), body: std::pin::pin!(body) };
         if announced <= SMALL {
             let mut content = Vec::with_capacity(usize::try_from(announced).unwrap_or_default());
             while let Some(piece) = arriving.next().await? {
@@ -459,16 +460,20 @@ mod tests {
     async fn files_go_when_they_have_had_their_time() {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(folder.path()).await.unwrap();
-        let files =
-            Files::open(&StorageAddress::Folder(folder.path().join("files")), true).await.unwrap();
+        let files = Files::open(&StorageAddress::Folder(folder.path().join("files")), true).await.unwrap();
         let unused = upload(&files, &store, b"unused").await;
         let done = upload(&files, &store, b"done").await;
         let queued = upload(&files, &store, &vec![b'x'; 3 * 1024 * 1024]).await;
         let log = upload(&files, &store, b"log").await;
         files.remove(&store, &done).await;
         for statement in [
-            format!("INSERT INTO work_queue (id, job_id, job_type, subtask_id, work, attempts) VALUES ('q', 'j', 'DS', 's', '{{\"file\":\"{queued}\"}}', 0)"),
-            format!("INSERT INTO jobs (id, status, errors, created_at, updated_at) VALUES ('j', 'STARTED', '[]', {}, 0)", now()),
+            format!(
+                "INSERT INTO work_queue (id, job_id, job_type, subtask_id, work, attempts) VALUES ('q', 'j', 'DS', 's', '{{\"file\":\"{queued}\"}}', 0)"
+            ),
+            format!(
+                "INSERT INTO jobs (id, status, errors, created_at, updated_at) VALUES ('j', 'STARTED', '[]', {}, 0)",
+                now()
+            ),
             format!("INSERT INTO job_logs (job_id, job_type, file_key) VALUES ('j', 'DS', '{log}')"),
         ] {
             sqlx::query(sqlx::AssertSqlSafe(statement)).execute(store.pool()).await.unwrap();

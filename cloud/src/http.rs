@@ -13,11 +13,11 @@ mod sign_in;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use axum::{Extension, Router};
 use axum::extract::{DefaultBodyLimit, Path, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post, put};
+use axum::{Extension, Router};
 use serde_json::json;
 
 use crate::auth::{self, Permission, Principal, tokens};

@@ -122,11 +122,8 @@ impl Metrics {
 
     /// Notes a request.
     pub(crate) fn request(&self, method: &'static str, route: &str, status: u16, seconds: f64) {
-        let labels = vec![
-            ("method", method.to_owned()),
-            ("route", route.to_owned()),
-            ("status", status.to_string()),
-        ];
+        let labels =
+            vec![("method", method.to_owned()), ("route", route.to_owned()), ("status", status.to_string())];
         self.requests.get_or_create(&labels).observe(seconds);
     }
 
@@ -272,8 +269,10 @@ mod tests {
         metrics.operation(None, true, 0.1);
         let text = metrics.encode(&store).await;
         assert!(!text.contains("made_up"), "{text}");
-        let counts: Vec<&str> =
-            text.lines().filter(|line| line.starts_with("raito_graphql_operation_duration_seconds_count")).collect();
+        let counts: Vec<&str> = text
+            .lines()
+            .filter(|line| line.starts_with("raito_graphql_operation_duration_seconds_count"))
+            .collect();
         assert_eq!(counts.len(), 2, "{counts:?}");
         assert!(counts.iter().any(|line| line.contains("other") && line.ends_with(" 101")), "{counts:?}");
         assert!(text.ends_with("# EOF\n"));

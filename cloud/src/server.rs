@@ -116,9 +116,14 @@ impl std::fmt::Debug for Server {
 impl Server {
     /// Opens the store and starts to serve. The first start creates an administrator, see [`Server::first_admin`].
     pub async fn start(config: ServerConfig) -> Result<Self, CloudError> {
-        let mut server =
-            Self::launch(&config.data_dir, config.listen, config.domain, config.public_url, config.operations)
-                .await?;
+        let mut server = Self::launch(
+            &config.data_dir,
+            config.listen,
+            config.domain,
+            config.public_url,
+            config.operations,
+        )
+        .await?;
         if !users::any(&server.store).await? {
             if config.admin_password.is_none() && !config.may_generate_password {
                 return Err(CloudError::NotInitialised);

@@ -90,7 +90,9 @@ pub async fn init(arguments: &InitArgs) -> Result<String, Failure> {
     let domain = match &arguments.domain {
         Some(domain) => domain.clone(),
         None => ask("Domain of the organisation", "--domain", |domain| {
-            values::is_domain(domain).then_some(()).ok_or("letters, digits and dashes, beginning with a letter")
+            values::is_domain(domain)
+                .then_some(())
+                .ok_or("letters, digits and dashes, beginning with a letter")
         })?,
     };
     let admin_email = match &arguments.admin_email {
@@ -102,7 +104,8 @@ pub async fn init(arguments: &InitArgs) -> Result<String, Failure> {
     let admin_password = password(arguments)?;
     let config = InitConfig { location: location(&arguments.place), domain, admin_email, admin_password };
     let domain = config.domain.to_lowercase();
-    let admin = raito_cloud::init(config).await.map_err(|error| failed(&error, "correct it and try again"))?;
+    let admin =
+        raito_cloud::init(config).await.map_err(|error| failed(&error, "correct it and try again"))?;
     let mut text = format!(
         "Raito Cloud for the domain `{domain}` is set up in {}.\nAdministrator: {}\n",
         arguments.place.data_dir.display(),
@@ -165,7 +168,8 @@ fn password(arguments: &InitArgs) -> Result<Option<String>, Failure> {
 }
 
 fn hidden(question: &str) -> Result<String, Failure> {
-    rpassword::prompt_password(question).map_err(|error| wrong(format!("the password cannot be read: {error}")))
+    rpassword::prompt_password(question)
+        .map_err(|error| wrong(format!("the password cannot be read: {error}")))
 }
 
 /// Asks on the terminal; without one, says which flag to give.
@@ -174,7 +178,8 @@ fn ask(
     flag: &str,
     check: impl Fn(&str) -> Result<(), &'static str>,
 ) -> Result<String, Failure> {
-    let missing = || wrong(format!("{flag} is missing")).hint(format!("give {flag}, or call it on a terminal"));
+    let missing =
+        || wrong(format!("{flag} is missing")).hint(format!("give {flag}, or call it on a terminal"));
     if !io::stdin().is_terminal() {
         return Err(missing());
     }

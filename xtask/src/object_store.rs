@@ -40,14 +40,16 @@ pub(crate) fn server_program(workspace: &Workspace) -> Result<PathBuf> {
 
 /// A program of that name may be one whose package lacks the server.
 fn works(program: &Path) -> bool {
-    program.is_file() && process::capture(Command::new(program).arg("--help").stderr(std::process::Stdio::null())).is_ok()
+    program.is_file()
+        && process::capture(Command::new(program).arg("--help").stderr(std::process::Stdio::null())).is_ok()
 }
 
 fn install(environment: &Path) -> Result<()> {
     let python = process::find_program("python3").context("there is no python3")?;
     eprintln!("installing the Python package `moto`, whose object store the tests run");
     let environment_text: OsString = environment.into();
-    let made = process::run_aside(Command::new(&python).args(["-m", "venv", "--clear"]).arg(&environment_text));
+    let made =
+        process::run_aside(Command::new(&python).args(["-m", "venv", "--clear"]).arg(&environment_text));
     if made.is_err() {
         // Debian has the module apart.
         crate::postgres::install_package("python3-venv")?;

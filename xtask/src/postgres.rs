@@ -68,7 +68,8 @@ fn install() -> Result<()> {
 
 /// Installs a package of Debian's, where that is possible without asking anybody.
 pub(crate) fn install_package(name: &str) -> Result<()> {
-    process::find_program("apt-get").with_context(|| format!("there is no apt-get to install {name} with"))?;
+    process::find_program("apt-get")
+        .with_context(|| format!("there is no apt-get to install {name} with"))?;
     let Some(privileged) = Privileges::find() else {
         bail!("installing {name} takes root or a `sudo` that asks no password");
     };

@@ -114,9 +114,9 @@ impl Writer {
             let outcome = self.append(&name, length, file);
             (self, outcome)
         });
-        let (writer, outcome) = written
-            .await
-            .map_err(|error| CloudError::Invalid { reason: format!("the backup was interrupted: {error}") })?;
+        let (writer, outcome) = written.await.map_err(|error| CloudError::Invalid {
+            reason: format!("the backup was interrupted: {error}"),
+        })?;
         match outcome {
             Ok(()) => Ok(writer),
             Err(source) => Err(writer.failed(source)),
@@ -127,7 +127,10 @@ impl Writer {
         let mut content = Hashing { inner: content, hash: Sha256::new(), bytes: 0 };
         self.builder.append_data(&mut header(length), name, &mut content)?;
         if content.bytes != length {
-            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, format!("{name} changed while it was read")));
+            return Err(io::Error::new(
+                io::ErrorKind::UnexpectedEof,
+                format!("{name} changed while it was read"),
+            ));
         }
         self.entries.insert(name.to_owned(), content.digest());
         Ok(())
@@ -203,9 +206,10 @@ pub(super) fn verify(file: &mut File) -> Result<Manifest, String> {
         let name = name(&entry.path().map_err(broken)?)?;
         if name == MANIFEST {
             let text = io::read_to_string(entry.take(LARGEST_MANIFEST)).map_err(broken)?;
-            manifest = Some(serde_json::from_str::<Manifest>(&text).map_err(|error| {
-                format!("its manifest is not one that this version knows: {error}")
-            })?);
+            manifest = Some(
+                serde_json::from_str::<Manifest>(&text)
+                    .map_err(|error| format!("its manifest is not one that this version knows: {error}"))?,
+            );
             continue;
         }
         let mut content = Hashing { inner: entry, hash: Sha256::new(), bytes: 0 };

@@ -80,7 +80,9 @@ async fn columns(connection: &mut Connection, table: &str) -> Result<Vec<(String
             "DOUBLE PRECISION" => Kind::Fraction,
             other => {
                 return Err(CloudError::Invalid {
-                    reason: format!("the column {table}.{name} has the type {other}, which no backup can hold"),
+                    reason: format!(
+                        "the column {table}.{name} has the type {other}, which no backup can hold"
+                    ),
                 });
             }
         };
@@ -102,7 +104,8 @@ pub(super) async fn is_empty(connection: &mut Connection) -> Result<bool, sqlx::
             continue;
         }
         let query = format!("SELECT 1 FROM \"{name}\" LIMIT 1");
-        let row = sqlx::query(AssertSqlSafe(query)).persistent(false).fetch_optional(&mut *connection).await?;
+        let row =
+            sqlx::query(AssertSqlSafe(query)).persistent(false).fetch_optional(&mut *connection).await?;
         if row.is_some() {
             return Ok(false);
         }

@@ -16,10 +16,10 @@ use tokio::sync::mpsc;
 use super::archive::{self, Manifest};
 use super::catalogue::{self, Kind, Table};
 use super::{BackupReport, Location};
+use crate::CloudError;
 use crate::files::{Draft, Files, is_key};
 use crate::lock::DataLock;
 use crate::store::{self, Connection, Store};
-use crate::CloudError;
 
 /// Values in one statement.
 const VALUES: usize = 900;
@@ -92,8 +92,7 @@ async fn replace(
     for table in &tables {
         execute(&mut transaction, format!("DELETE FROM \"{}\"", table.name)).await?;
     }
-    let mut report =
-        BackupReport { domain: manifest.domain.clone(), tables: 0, rows: 0, files: 0 };
+    let mut report = BackupReport { domain: manifest.domain.clone(), tables: 0, rows: 0, files: 0 };
     report.tables = manifest.tables.len() as u64;
     let mut loads = Vec::with_capacity(manifest.tables.len());
     for entry in &manifest.tables {
@@ -109,14 +108,18 @@ async fn replace(
             }
             Part::Rows { table, text } => {
                 let load = loads.iter_mut().find(|load| load.name == table);
-                let load = load.ok_or_else(|| broken(format!("it has rows of `{table}`, which is not listed")))?;
+                let load =
+                    load.ok_or_else(|| broken(format!("it has rows of `{table}`, which is not listed")))?;
                 load.insert(&mut transaction, &text).await?;
             }
         }
     }
     for load in &loads {
         if load.rows != load.announced {
-            return Err(broken(format!("it has {} rows of `{}`, not {}", load.rows, load.name, load.announced)));
+            return Err(broken(format!(
+                "it has {} rows of `{}`, not {}",
+                load.rows, load.name, load.announced
+            )));
         }
         report.rows += load.rows;
     }
@@ -170,10 +173,9 @@ struct Load {
 
 impl Load {
     fn new(entry: &archive::TableEntry, tables: &[Table]) -> Result<Self, CloudError> {
-        let table = tables
-            .iter()
-            .find(|table| table.name == entry.name)
-            .ok_or_else(|| broken(format!("it has a table `{}`, which the schema does not have", entry.name)))?;
+        let table = tables.iter().find(|table| table.name == entry.name).ok_or_else(|| {
+            broken(format!("it has a table `{}`, which the schema does not have", entry.name))
+        })?;
         let kind = |wanted: &String| {
             let found = table.columns.iter().find(|(name, _)| name == wanted);
             found.map(|(_, kind)| *kind).ok_or_else(|| {
@@ -204,7 +206,10 @@ impl Load {
                 self.bind(line, &mut sql, &mut arguments)?;
                 sql.push(')');
             }
-            sqlx::query_with(AssertSqlSafe(sql), arguments).persistent(false).execute(&mut *connection).await?;
+            sqlx::query_with(AssertSqlSafe(sql), arguments)
+                .persistent(false)
+                .execute(&mut *connection)
+                .await?;
         }
         Ok(())
     }

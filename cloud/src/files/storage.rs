@@ -68,7 +68,8 @@ impl FromStr for StorageAddress {
         const FORMS: &str = "write s3://BUCKET, s3://BUCKET/PREFIX or file:///FOLDER";
         if let Some(rest) = text.strip_prefix("s3://") {
             let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
-            let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b".-_".contains(&byte);
+            let plain =
+                |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b".-_".contains(&byte);
             if bucket.len() < 3 || !bucket.bytes().all(plain) {
                 return Err(format!("`{bucket}` is not the name of a bucket; {FORMS}"));
             }
@@ -316,7 +317,8 @@ mod tests {
 
     #[test]
     fn other_addresses_are_refused_with_what_to_write() {
-        for text in ["", "data", "s3:/x", "s3://", "s3://A", "s3://acme/../x", "s3://acme/a?b=c", "gs://acme"] {
+        for text in ["", "data", "s3:/x", "s3://", "s3://A", "s3://acme/../x", "s3://acme/a?b=c", "gs://acme"]
+        {
             let refused = text.parse::<StorageAddress>();
             assert!(refused.is_err(), "{text}");
         }

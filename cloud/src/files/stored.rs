@@ -37,9 +37,9 @@ impl StoredFile {
     pub(crate) fn checked(found: GetResult) -> Self {
         let source = match found.payload {
             GetResultPayload::File(file, _) => Source::File(file),
-            GetResultPayload::Stream(stream) => {
-                Source::Stream(SyncIoBridge::new(Box::pin(StreamReader::new(stream.map_err(io::Error::from)))))
-            }
+            GetResultPayload::Stream(stream) => Source::Stream(SyncIoBridge::new(Box::pin(
+                StreamReader::new(stream.map_err(io::Error::from)),
+            ))),
         };
         Self { source, check: None }
     }

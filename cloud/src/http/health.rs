@@ -79,7 +79,8 @@ pub(super) async fn ready(State(app): State<Arc<App>>) -> Response {
 
 async fn check(app: &App) -> Checks {
     let schema = async {
-        let row = sqlx::query("SELECT MAX(version) FROM _sqlx_migrations").fetch_one(app.store.pool()).await?;
+        let row =
+            sqlx::query("SELECT MAX(version) FROM _sqlx_migrations").fetch_one(app.store.pool()).await?;
         row.try_get::<Option<i64>, _>(0)
     };
     let (database, schema) = match tokio::time::timeout(PATIENCE, schema).await {

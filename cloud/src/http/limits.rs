@@ -155,7 +155,8 @@ mod tests {
         let wait = guard.take(one).unwrap_err();
         assert!((1..=21).contains(&wait), "{wait}");
         guard.take(other).unwrap();
-        let (near, far): (IpAddr, IpAddr) = ("2001:db8::1".parse().unwrap(), "2001:db8:0:1::1".parse().unwrap());
+        let (near, far): (IpAddr, IpAddr) =
+            ("2001:db8::1".parse().unwrap(), "2001:db8:0:1::1".parse().unwrap());
         for last in 1..=3_u16 {
             guard.take(IpAddr::from([0x2001, 0xdb8, 0, 0, 0, 0, 0, last])).unwrap();
         }

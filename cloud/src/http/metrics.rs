@@ -58,16 +58,18 @@ pub(super) async fn observe(State(app): State<Arc<App>>, mut request: Request, n
     let id = request_id(request.headers());
     let route = request.extensions().get::<MatchedPath>().map_or(OTHER, MatchedPath::as_str).to_owned();
     let method = known_method(request.method());
-    let client = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| {
-        client_address(*peer, request.headers(), &app.trusted_proxies)
-    });
+    let client = request
+        .extensions()
+        .get::<ConnectInfo<SocketAddr>>()
+        .map(|ConnectInfo(peer)| client_address(*peer, request.headers(), &app.trusted_proxies));
     if let Some(client) = client {
         request.extensions_mut().insert(ClientAddress(client));
     }
     let limits = &app.limits;
     let whole = (route != super::UPLOAD).then_some(limits.body);
     let request = request.map(|body| timed(body, limits.pause, whole));
-    let span = tracing::info_span!(target: "raito_cloud::request", "request", id = %id);
+    let trace = trace_id(request.headers());
+    let span = tracing::info_span!(target: "raito_cloud::request", "request", id = %id, trace);
     async {
         let unlimited = UNLIMITED.contains(&route.as_str());
         let place = if unlimited { None } else { app.gate.enter() };
@@ -107,6 +109,20 @@ fn request_id(headers: &HeaderMap) -> String {
     given.map_or_else(new_id, str::to_owned)
 }
 
+/// The trace that the request is a part of, from the header of W3C Trace Context: it goes into the log, where it joins
+/// what all who handled the request wrote.
+fn trace_id(headers: &HeaderMap) -> Option<String> {
+    let parent = headers.get("traceparent")?.to_str().ok()?;
+    let parts: Vec<&str> = parent.split('-').collect();
+    let hex = |text: &str, digits: usize| {
+        text.len() == digits && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
+    };
+    let [version, trace, span, flags, ..] = parts.as_slice() else { return None };
+    let sound = hex(version, 2) && *version != "ff" && hex(trace, 32) && hex(span, 16) && hex(flags, 2);
+    let given = trace.bytes().any(|b| b != b'0') && span.bytes().any(|b| b != b'0');
+    (sound && given && (parts.len() == 4 || *version != "00")).then(|| (*trace).to_owned())
+}
+
 /// Methods are text that a client chooses.
 fn known_method(method: &Method) -> &'static str {
     match *method {
@@ -123,6 +139,28 @@ mod tests {
     #![expect(clippy::unwrap_used, reason = "a failed test should stop where it fails")]
 
     use super::*;
+
+    #[test]
+    fn only_a_sound_trace_is_taken_over() {
+        let of = |parent: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert("traceparent", parent.parse().unwrap());
+            trace_id(&headers)
+        };
+        let trace = "4bf92f3577b34da6a3ce929d0e0e4736";
+        assert_eq!(of(&format!("00-{trace}-00f067aa0ba902b7-01")).as_deref(), Some(trace));
+        assert_eq!(of(&format!("cc-{trace}-00f067aa0ba902b7-01-later")).as_deref(), Some(trace));
+        for wrong in [
+            trace.to_owned(),
+            format!("00-{trace}-00f067aa0ba902b7"),
+            format!("00-{trace}-00f067aa0ba902b7-01-more"),
+            format!("ff-{trace}-00f067aa0ba902b7-01"),
+            format!("00-{trace}-0000000000000000-01"),
+            format!("00-{}-00f067aa0ba902b7-01", trace.to_uppercase()),
+        ] {
+            assert_eq!(of(&wrong), None, "{wrong}");
+        }
+    }
 
     #[test]
     fn plain_ids_are_taken_over() {

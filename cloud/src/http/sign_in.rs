@@ -7,8 +7,8 @@ use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
-use axum::body::Bytes;
 use axum::Extension;
+use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -82,7 +82,8 @@ pub(super) async fn sign_in(
         Ok(None) => {
             app.metrics.refused_sign_in(if refresh { "token" } else { "password" });
             tracing::warn!(target: "raito_cloud::sign_in", %client, refresh, "a sign-in was refused");
-            let message = if refresh { "Refresh Token has expired" } else { "Incorrect username or password." };
+            let message =
+                if refresh { "Refresh Token has expired" } else { "Incorrect username or password." };
             return refuse("NotAuthorizedException", message);
         }
         Err(error) => {

@@ -40,7 +40,8 @@ pub(crate) async fn run(
 ) -> Result<Outcome, WorkError> {
     require_data_source(store, data_source).await?;
     let mut draft = Draft::new();
-    let mut batches = array::read_with(uploaded(store, files, file).await?, move |objects| prepare(&mut draft, objects));
+    let mut batches =
+        array::read_with(uploaded(store, files, file).await?, move |objects| prepare(&mut draft, objects));
     let mut warnings = Vec::new();
     let mut connection = store.pool().acquire().await?;
 

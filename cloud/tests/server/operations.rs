@@ -87,7 +87,10 @@ async fn metrics_tell_what_happened() -> Result<(), Failure> {
     let found = answer.text().await?;
     let value = |name: &str, labels: &[&str]| metric(&found, name, labels);
     let query = ["route=\"/query\"", "status=\"200\"", "method=\"POST\""];
-    assert!(value("raito_http_request_duration_seconds_count", &query).is_some_and(|count| count >= 3.0), "{found}");
+    assert!(
+        value("raito_http_request_duration_seconds_count", &query).is_some_and(|count| count >= 3.0),
+        "{found}"
+    );
     assert!(found.contains("route=\"/file/upload/{key}/{secret}\""), "routes, not paths: {found}");
     let operation = ["operation=\"importDataSourceRequest\"", "outcome=\"ok\""];
     assert_eq!(value("raito_graphql_operation_duration_seconds_count", &operation), Some(1.0));
@@ -208,10 +211,12 @@ async fn slow_and_many_requests_end() -> Result<(), Failure> {
 #[tokio::test]
 async fn documents_that_ask_for_too_much_are_refused() -> Result<(), Failure> {
     let site = Site::start().await?;
-    let many: String = (0..3000).map(|n| format!("a{n}: SupportedCLIVersion {{ supportedVersions }} ")).collect();
+    let many: String =
+        (0..3000).map(|n| format!("a{n}: SupportedCLIVersion {{ supportedVersions }} ")).collect();
     let refused = site.client.query(&format!("{{ {many} }}"), &Value::Null).await.err().ok_or("answered")?;
     assert!(refused.to_string().to_lowercase().contains("complex"), "{refused}");
-    let fine: String = (0..300).map(|n| format!("a{n}: SupportedCLIVersion {{ supportedVersions }} ")).collect();
+    let fine: String =
+        (0..300).map(|n| format!("a{n}: SupportedCLIVersion {{ supportedVersions }} ")).collect();
     site.client.query(&format!("{{ {fine} }}"), &Value::Null).await?;
     Ok(())
 }

@@ -40,11 +40,8 @@ fn address(bucket: &str, prefix: &str) -> StorageAddress {
 
 /// A server with its files in the store.
 async fn start(folder: &TempDir, prefix: &str, proxy: bool) -> Result<(Server, Client), Failure> {
-    let operations = Operations {
-        storage: Some(address(BUCKET, prefix)),
-        storage_proxy: proxy,
-        ..Operations::default()
-    };
+    let operations =
+        Operations { storage: Some(address(BUCKET, prefix)), storage_proxy: proxy, ..Operations::default() };
     let server = Server::start(ServerConfig {
         data_dir: folder.path().to_owned(),
         listen: ([127, 0, 0, 1], 0).into(),
@@ -220,8 +217,7 @@ async fn files_go_through_the_server_where_they_have_to() -> Result<(), Failure>
 #[tokio::test(flavor = "multi_thread")]
 async fn a_bucket_that_is_not_there_is_said_at_the_start() -> Result<(), Failure> {
     let folder = tempfile::tempdir()?;
-    let operations =
-        Operations { storage: Some(address("no-such-bucket", "")), ..Operations::default() };
+    let operations = Operations { storage: Some(address("no-such-bucket", "")), ..Operations::default() };
     let refused = Server::start(ServerConfig {
         data_dir: folder.path().to_owned(),
         listen: ([127, 0, 0, 1], 0).into(),

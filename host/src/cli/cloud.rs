@@ -222,7 +222,8 @@ mod tests {
     fn serve_takes_its_settings() {
         let line = "raito cloud serve --storage s3://acme/raito --storage-proxy --metrics-listen 0.0.0.0:9090 \
                     --trusted-proxy 10.0.0.1,10.0.0.2 --shutdown-delay 5s --tls-cert c --tls-key k";
-        let Command::Cloud(CloudCommand::Serve(serve)) = parse(line.split_whitespace()).unwrap().command else {
+        let Command::Cloud(CloudCommand::Serve(serve)) = parse(line.split_whitespace()).unwrap().command
+        else {
             unreachable!()
         };
         assert_eq!(serve.place.storage.unwrap().to_string(), "s3://acme/raito");

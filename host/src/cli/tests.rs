@@ -114,7 +114,17 @@ fn wrong_lines_end_with_the_configuration_code() {
 
 #[test]
 fn help_and_version_end_well() {
-    for line in ["--help", "-h", "run --help", "--version", "-v", "help", "cloud serve --help", "cloud init --help", "cloud restore --help"] {
+    for line in [
+        "--help",
+        "-h",
+        "run --help",
+        "--version",
+        "-v",
+        "help",
+        "cloud serve --help",
+        "cloud init --help",
+        "cloud restore --help",
+    ] {
         assert_eq!(refusal(line).1, 0, "{line}");
     }
     let version = refusal("--version").0;

@@ -94,7 +94,8 @@ fn a_cloud_is_set_up_served_backed_up_and_restored() {
     place.raito(&init[..6]).finish().failed(3, "--admin-email is missing", "--admin-email");
     place.raito(&init).env("RAITO_CLOUD_ADMIN_PASSWORD", "weak").finish().failed(5, "a password needs", "");
     place.write("password", format!("{PASSWORD}\nmore\n"));
-    let done = place.raito(&[&init[..], &["--admin-password-file", "password"]].concat()).finish().succeeded();
+    let done =
+        place.raito(&[&init[..], &["--admin-password-file", "password"]].concat()).finish().succeeded();
     assert!(done.stdout.contains("Administrator: admin@acme.example"), "{done:?}");
     assert!(!done.stdout.contains(PASSWORD) && done.stdout.contains("--public-url"), "{done:?}");
     place.raito(&init).finish().failed(5, "set up already, for the domain `acme`", "raito cloud serve");
@@ -130,8 +131,12 @@ fn a_cloud_is_set_up_served_backed_up_and_restored() {
     for hidden in [token.as_str(), secret, PASSWORD, "Wrong-Horse-8"] {
         assert!(!text.contains(hidden), "a secret is in the log: {text}");
     }
-    let sign_in = lines.iter().find(|line| line["span"]["id"] == "sign-in-1" && line["route"] == "/").unwrap();
-    assert_eq!((&sign_in["method"], &sign_in["status"], &sign_in["level"]), (&json!("POST"), &json!(200), &json!("INFO")));
+    let sign_in =
+        lines.iter().find(|line| line["span"]["id"] == "sign-in-1" && line["route"] == "/").unwrap();
+    assert_eq!(
+        (&sign_in["method"], &sign_in["status"], &sign_in["level"]),
+        (&json!("POST"), &json!(200), &json!("INFO"))
+    );
     let refused = lines.iter().find(|line| line["message"] == "a sign-in was refused").unwrap();
     assert_eq!(refused["span"]["id"], "sign-in-1");
     assert!(lines.iter().any(|line| line["route"] == "/file/upload/{key}/{secret}"), "{text}");
@@ -150,11 +155,23 @@ fn a_cloud_is_set_up_served_backed_up_and_restored() {
 #[test]
 fn a_password_is_never_made_up_for_a_log() {
     let place = Place::new();
-    let arguments = ["cloud", "serve", "--listen", "127.0.0.1:0", "--data-dir", "data", "--log-format", "json"];
+    let arguments =
+        ["cloud", "serve", "--listen", "127.0.0.1:0", "--data-dir", "data", "--log-format", "json"];
     place.raito(&arguments).finish().failed(5, "has not been set up", "raito cloud init");
-    let made = ["cloud", "init", "--data-dir", "data", "--domain", "acme", "--admin-email", USER, "--generate-password"];
+    let made = [
+        "cloud",
+        "init",
+        "--data-dir",
+        "data",
+        "--domain",
+        "acme",
+        "--admin-email",
+        USER,
+        "--generate-password",
+    ];
     let done = place.raito(&made).finish().succeeded();
-    let shown = done.stdout.lines().find_map(|line| line.strip_prefix("Password, shown this once: ")).unwrap();
+    let shown =
+        done.stdout.lines().find_map(|line| line.strip_prefix("Password, shown this once: ")).unwrap();
     assert_eq!(place.holds(shown), None, "the password lies in a file");
     let service = Service::start(&place, "data");
     assert_eq!(service.sign_in(shown).0, 200);

@@ -31,7 +31,8 @@ fn files(extensions: &[&str]) -> Vec<PathBuf> {
 
 fn documents(file: &Path) -> Vec<Value> {
     let text = fs::read_to_string(file).unwrap();
-    let parse = |text| serde_saphyr::from_str(text).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+    let parse =
+        |text| serde_saphyr::from_str(text).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
     text.split("\n---\n").map(parse).collect()
 }
 
@@ -58,7 +59,8 @@ fn container_lines() -> Vec<(PathBuf, Vec<String>)> {
         for document in documents(&file) {
             objects(&document, &mut |object| {
                 if object.get("image").is_some_and(|image| image == "raito") {
-                    let line = object.get("args").or(object.get("command")).unwrap_or_else(|| panic!("{file:?}"));
+                    let line =
+                        object.get("args").or(object.get("command")).unwrap_or_else(|| panic!("{file:?}"));
                     lines.push((file.clone(), words(line)));
                 }
             });
@@ -71,7 +73,8 @@ fn container_lines() -> Vec<(PathBuf, Vec<String>)> {
 fn unit_lines() -> Vec<(PathBuf, Vec<String>)> {
     let line = |file: PathBuf| {
         let text = fs::read_to_string(&file).unwrap();
-        let line = text.lines().find_map(|line| line.strip_prefix("ExecStart=/usr/local/bin/raito ")).unwrap();
+        let line =
+            text.lines().find_map(|line| line.strip_prefix("ExecStart=/usr/local/bin/raito ")).unwrap();
         let line = line.replace("${STATE_DIRECTORY}", "/var/lib/raito-cloud");
         let words = line.split('"').enumerate().flat_map(|(part, text)| {
             if part % 2 == 1 {
@@ -139,7 +142,9 @@ fn the_units_are_sound() {
     let place = tempfile::tempdir().unwrap();
     for unit in units {
         let text = fs::read_to_string(&unit).unwrap();
-        for needed in ["DynamicUser=yes", "ProtectSystem=strict", "NoNewPrivileges=yes", "CapabilityBoundingSet=\n"] {
+        for needed in
+            ["DynamicUser=yes", "ProtectSystem=strict", "NoNewPrivileges=yes", "CapabilityBoundingSet=\n"]
+        {
             assert!(text.contains(needed), "{}: {needed}", unit.display());
         }
         // The program is where this test has it.
