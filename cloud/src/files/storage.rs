@@ -179,6 +179,11 @@ impl Storage {
         Ok(())
     }
 
+    /// Whether it is somewhere else than on this machine.
+    pub(crate) fn is_remote(&self) -> bool {
+        self.folder.is_none()
+    }
+
     /// Writes a few bytes and removes them again.
     pub(crate) async fn check(&self) -> Result<(), object_store::Error> {
         let key = self.key(&format!("probe-{}", crate::ids::new_id()));

@@ -22,6 +22,8 @@ use crate::store;
 
 /// How long an answer is kept.
 const KEPT: Duration = Duration::from_secs(5);
+/// How long it is kept that an object store is well: each look writes an object, which costs money.
+const STORE_KEPT: Duration = Duration::from_mins(1);
 /// How long one check may take.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -29,7 +31,14 @@ const PATIENCE: Duration = Duration::from_secs(5);
 #[derive(Default)]
 pub(crate) struct Readiness {
     stopping: AtomicBool,
-    last: Mutex<Option<(Instant, Checks)>>,
+    last: Mutex<Last>,
+}
+
+/// When what was found last.
+#[derive(Default)]
+struct Last {
+    all: Option<(Instant, Checks)>,
+    storage: Option<(Instant, Option<&'static str>)>,
 }
 
 /// The outcome of the checks: null when all is well, else what is wrong.
@@ -55,11 +64,20 @@ pub(super) async fn ready(State(app): State<Arc<App>>) -> Response {
     let stopping = app.readiness.stopping.load(Ordering::Relaxed);
     let checks = {
         let mut last = app.readiness.last.lock().await;
-        match *last {
+        match last.all {
             Some((at, checks)) if at.elapsed() < KEPT => checks,
             _ => {
-                let checks = check(&app).await;
-                *last = Some((Instant::now(), checks));
+                let (database, schema) = check_database(&app).await;
+                let storage = match last.storage {
+                    Some((at, None)) if app.files.storage().is_remote() && at.elapsed() < STORE_KEPT => None,
+                    _ => {
+                        let storage = check_storage(&app).await;
+                        last.storage = Some((Instant::now(), storage));
+                        storage
+                    }
+                };
+                let checks = Checks { database, schema, storage };
+                last.all = Some((Instant::now(), checks));
                 checks
             }
         }
@@ -77,13 +95,14 @@ pub(super) async fn ready(State(app): State<Arc<App>>) -> Response {
     answer(status, &json!({ "ready": ready, "checks": checks }))
 }
 
-async fn check(app: &App) -> Checks {
+/// What is wrong with the database, and with its schema.
+async fn check_database(app: &App) -> (Option<&'static str>, Option<&'static str>) {
     let schema = async {
         let row =
             sqlx::query("SELECT MAX(version) FROM _sqlx_migrations").fetch_one(app.store.pool()).await?;
         row.try_get::<Option<i64>, _>(0)
     };
-    let (database, schema) = match tokio::time::timeout(PATIENCE, schema).await {
+    match tokio::time::timeout(PATIENCE, schema).await {
         Ok(Ok(version)) if version >= Some(store::schema_version()) => (None, None),
         Ok(Ok(_)) => (None, Some("older than this version of the server")),
         Ok(Err(error)) => {
@@ -91,16 +110,19 @@ async fn check(app: &App) -> Checks {
             (Some("failed"), Some("unknown"))
         }
         Err(_) => (Some("does not answer"), Some("unknown")),
-    };
-    let storage = match tokio::time::timeout(PATIENCE, app.files.storage().check()).await {
+    }
+}
+
+/// What is wrong with the storage of files.
+async fn check_storage(app: &App) -> Option<&'static str> {
+    match tokio::time::timeout(PATIENCE, app.files.storage().check()).await {
         Ok(Ok(())) => None,
         Ok(Err(error)) => {
             tracing::error!(%error, "not ready: files cannot be written");
             Some("cannot be written")
         }
         Err(_) => Some("does not answer"),
-    };
-    Checks { database, schema, storage }
+    }
 }
 
 fn answer(status: StatusCode, body: &Value) -> Response {

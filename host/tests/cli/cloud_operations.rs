@@ -27,7 +27,7 @@ impl Service {
         let log = BufReader::new(child.stderr.take().unwrap());
         let mut service = Service { child, log, lines: Vec::new(), url: String::new() };
         while service.url.is_empty() {
-            let line = service.line().expect("the server ended");
+            let line = service.line().unwrap_or_else(|| panic!("the server ended"));
             if let Some((_, url)) = line["message"].as_str().unwrap().split_once("listens on ") {
                 url.clone_into(&mut service.url);
             }
