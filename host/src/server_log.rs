@@ -1,7 +1,8 @@
 //! The log of `raito cloud serve`.
 //!
 //! By default, warnings and errors as lines for people. With `--log-output` everything from information on, also a
-//! line for each request; with `--log-format json` the same as JSON, one object a line, and nothing else. A line
+//! line for each request; with `--log-format json` the same as JSON, one object a line; only what
+//! ends the program before it serves is still said as text. A line
 //! that was written while a request was handled carries the id of the request, which the client was answered as
 //! well. `--log-file` appends the lines to a file, `--debug` adds details.
 

@@ -85,7 +85,7 @@ pub struct ServeArgs {
     #[arg(long, value_name = "EMAIL", env = "RAITO_CLOUD_ADMIN_EMAIL")]
     pub admin_email: Option<String>,
     /// Pass uploads and downloads through the server instead of sending clients to the object store
-    #[arg(long, env = "RAITO_CLOUD_STORAGE_PROXY", value_parser = clap::builder::BoolishValueParser::new(), num_args = 0..=1, require_equals = true, default_value = "false", default_missing_value = "true")]
+    #[arg(long, env = "RAITO_CLOUD_STORAGE_PROXY", action = clap::ArgAction::Set, value_parser = clap::builder::BoolishValueParser::new(), num_args = 0..=1, require_equals = true, default_value = "false", default_missing_value = "true")]
     pub storage_proxy: bool,
     /// PEM file with the certificate for TLS; read again when it changes
     #[arg(long, value_name = "FILE", env = "RAITO_CLOUD_TLS_CERT", requires = "tls_key")]
