@@ -31,8 +31,9 @@ fn files(extensions: &[&str]) -> Vec<PathBuf> {
 
 fn documents(file: &Path) -> Vec<Value> {
     let text = fs::read_to_string(file).unwrap();
-    let parse =
-        |text| serde_saphyr::from_str(text).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+    let parse = |text: &str| {
+        serde_saphyr::from_str(text).unwrap_or_else(|error| panic!("{}: {error}", file.display()))
+    };
     text.split("\n---\n").map(parse).collect()
 }
 
