@@ -1,12 +1,16 @@
 //! Who is calling and what they may do.
 //!
 //! [`authorize`] is the one place where a decision is made: every resolver and every endpoint that needs a
-//! signed-in caller asks it for a [`Permission`]. Roles only appear in the table inside
-//! [`Permission::granted_to`].
+//! signed-in caller asks it for a [`Permission`], or [`authorize_on`] where the owners of a resource may do what
+//! others need a role for. Roles only appear in the table inside [`Permission::granted_to`].
 
 pub(crate) mod password;
+pub(crate) mod roles;
 pub(crate) mod tokens;
 pub(crate) mod users;
+
+use crate::store::Store;
+use roles::Resource;
 
 /// A global role. Several may be held; permissions add up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -29,14 +33,36 @@ impl Role {
     pub const ALL: [Self; 5] =
         [Self::Admin, Self::Integrator, Self::AccessManager, Self::AccessCreator, Self::Observer];
 
-    /// The id that the API uses.
+    /// The id that the API uses. That of the access manager is older than the name.
     pub fn id(self) -> &'static str {
         match self {
             Self::Admin => "AdminRole",
             Self::Integrator => "IntegratorRole",
-            Self::AccessManager => "AccessManagerRole",
+            Self::AccessManager => "CreatorRole",
             Self::AccessCreator => "AccessCreatorRole",
             Self::Observer => "ObserverRole",
+        }
+    }
+
+    /// The name that people see.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Admin => "Admin",
+            Self::Integrator => "Integrator",
+            Self::AccessManager => "Access Manager",
+            Self::AccessCreator => "Access Creator",
+            Self::Observer => "Observer",
+        }
+    }
+
+    /// What the role is for.
+    pub fn description(self) -> &'static str {
+        match self {
+            Self::Admin => "Manages users, roles, data sources, identity stores and settings",
+            Self::Integrator => "Synchronises: what the command line and its connectors need",
+            Self::AccessManager => "Manages all access controls and sees all access and usage",
+            Self::AccessCreator => "Creates access controls",
+            Self::Observer => "Sees everything and changes nothing",
         }
     }
 
@@ -69,6 +95,16 @@ pub(crate) enum Permission {
     ManageDataSources,
     /// Adding, changing and deleting identity stores.
     ManageIdentityStores,
+    /// Creating, inviting, changing and deleting users; their passwords and global roles.
+    ManageUsers,
+    /// Who owns a resource.
+    AssignOwners,
+    /// Adding, changing and deleting grant categories.
+    ManageGrantCategories,
+    /// Jobs, their tasks and what was reported about them.
+    ViewSynchronization,
+    /// Asking command lines to synchronise now.
+    TriggerSync,
 }
 
 impl Permission {
@@ -81,8 +117,27 @@ impl Permission {
             Self::ViewUsage => matches!(role, AccessManager | Observer),
             Self::CreateAccessControls => matches!(role, AccessManager | AccessCreator),
             Self::ManageAccessControls => matches!(role, AccessManager),
-            Self::ManageDataSources | Self::ManageIdentityStores => matches!(role, Admin),
+            Self::ManageDataSources
+            | Self::ManageIdentityStores
+            | Self::ManageUsers
+            | Self::AssignOwners
+            | Self::ManageGrantCategories => matches!(role, Admin),
+            Self::ViewSynchronization => matches!(role, Admin | Integrator | AccessManager | Observer),
+            Self::TriggerSync => matches!(role, Admin | Integrator),
         }
+    }
+
+    /// Whether the owners of a resource have it there, also without a role.
+    fn granted_to_owner(self) -> bool {
+        matches!(
+            self,
+            Self::ManageAccessControls
+                | Self::ManageDataSources
+                | Self::ManageIdentityStores
+                | Self::AssignOwners
+                | Self::ViewSynchronization
+                | Self::ViewWho
+        )
     }
 
     /// Whether everybody who is signed in has it, also without a role.
@@ -102,6 +157,11 @@ impl Permission {
             Self::ManageAccessControls => "change access controls",
             Self::ManageDataSources => "manage data sources",
             Self::ManageIdentityStores => "manage identity stores",
+            Self::ManageUsers => "manage users",
+            Self::AssignOwners => "decide who owns this",
+            Self::ManageGrantCategories => "manage grant categories",
+            Self::ViewSynchronization => "see jobs",
+            Self::TriggerSync => "ask for a synchronisation",
         }
     }
 }
@@ -125,6 +185,23 @@ pub(crate) fn authorize(principal: &Principal, permission: Permission) -> Result
     let allowed =
         permission.granted_to_everybody() || principal.roles.iter().any(|role| permission.granted_to(*role));
     if allowed { Ok(()) } else { Err(Denied { action: permission.words() }) }
+}
+
+/// Decides whether the caller may do something with one resource, by a role or as an owner.
+pub(crate) async fn authorize_on(
+    store: &Store,
+    principal: &Principal,
+    permission: Permission,
+    resource: &Resource,
+) -> Result<Result<(), Denied>, sqlx::Error> {
+    let decided = authorize(principal, permission);
+    if decided.is_err()
+        && permission.granted_to_owner()
+        && roles::owns(store, &principal.user_id, resource).await?
+    {
+        return Ok(Ok(()));
+    }
+    Ok(decided)
 }
 
 #[cfg(test)]

@@ -31,7 +31,8 @@ use sqlx::{AssertSqlSafe, Row};
 use crate::CloudError;
 use crate::files::{Files, StorageAddress, is_key};
 use crate::ids::now;
-use crate::store::{Connection, Store};
+use crate::lock::DataLock;
+use crate::store::{Connection, Database, Store};
 use archive::{Manifest, TableEntry, Writer};
 use catalogue::{Kind, Table};
 pub use restore::restore;
@@ -44,11 +45,18 @@ const PIECE: usize = 4 * 1024 * 1024;
 pub struct Location {
     /// The folder of the database and, unless they are elsewhere, of the files.
     pub data_dir: PathBuf,
+    /// The database.
+    pub database: Database,
     /// Where files are kept; a folder in the data folder if missing.
     pub storage: Option<StorageAddress>,
 }
 
 impl Location {
+    /// Keeps others from a database in the folder.
+    pub(crate) fn lock(&self) -> Result<Option<DataLock>, CloudError> {
+        (self.database == Database::Folder).then(|| DataLock::take(&self.data_dir)).transpose()
+    }
+
     /// The storage of files.
     pub(crate) fn storage(&self) -> StorageAddress {
         self.storage.clone().unwrap_or_else(|| StorageAddress::Folder(self.data_dir.join("files")))
@@ -71,7 +79,7 @@ pub struct BackupReport {
 
 /// Writes a backup into a new file, which appears when it is complete. The server may run.
 pub async fn backup(location: &Location, target: &Path) -> Result<BackupReport, CloudError> {
-    let store = Store::open_read_only(&location.data_dir).await?;
+    let store = Store::open_read_only(&location.data_dir, &location.database).await?;
     let report = write(&store, location, target).await;
     store.close().await;
     report

@@ -99,6 +99,12 @@ pub enum CloudError {
         /// The cause.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// The database could not be opened. The address is left out: it may hold a password.
+    #[error("cannot open the database: {source}")]
+    Connect {
+        /// The cause.
+        source: sqlx::Error,
+    },
     /// The database failed.
     #[error("the database failed")]
     Database(#[from] sqlx::Error),
@@ -143,6 +149,11 @@ impl CloudError {
             Self::Certificate { .. } => {
                 Some("both must be PEM files, the key without a password, and belong together".to_owned())
             }
+            Self::Connect { .. } => Some(
+                "see that the database is there, that its server runs and lets this user in, and that the address is \
+                 right"
+                    .to_owned(),
+            ),
             Self::Listen { .. } => Some("choose another address or port".to_owned()),
             _ => None,
         }

@@ -13,7 +13,7 @@
 //!
 //! # How long files stay
 //!
-//! An upload until its import has ended; one that is never imported a day. A log of a task 30 days. An export as
+//! An upload until its import has ended; one that is never imported a week. A log of a task 30 days. An export as
 //! long as its address. [`Files::sweep`] removes what has had its time; any replica may do it.
 
 mod storage;
@@ -43,7 +43,7 @@ const HOUR: i64 = 3600 * 1000;
 const UPLOAD_MILLISECONDS: i64 = HOUR;
 const DOWNLOAD_MILLISECONDS: i64 = HOUR;
 /// How long an uploaded file that nobody refers to is kept beyond the end of its address.
-const UNUSED_MILLISECONDS: i64 = 24 * HOUR;
+const UNUSED_MILLISECONDS: i64 = 7 * 24 * HOUR;
 /// How long the logs of tasks are kept.
 const LOG_MILLISECONDS: i64 = 30 * 24 * HOUR;
 /// How long the store's own address is good for that a reader is sent on to.
@@ -258,6 +258,9 @@ impl Files {
         S: Stream<Item = Result<B, E>>,
         B: AsRef<[u8]>,
     {
+        if self.path(key).is_none() {
+            return Err(UploadError::Address);
+        }
         let row = sqlx::query(
             "UPDATE uploads SET state = 'used' WHERE file_key = $1 AND secret_hash = $2 AND state = 'open' \
              AND expires_at > $3 RETURNING content_length, sha256",
@@ -358,39 +361,49 @@ impl Files {
         self.sweep_at(store, now()).await
     }
 
+    /// A statement that deletes nothing would wait for imports all the same: so each one looks first.
     async fn sweep_at(&self, store: &Store, now: i64) -> Result<(), sqlx::Error> {
-        sqlx::query(
-            "DELETE FROM job_logs WHERE EXISTS \
-             (SELECT 1 FROM jobs j WHERE j.id = job_logs.job_id AND j.created_at < $1)",
-        )
-        .bind(now - LOG_MILLISECONDS)
-        .execute(store.pool())
-        .await?;
-        // Queued work quotes its files in its text. A key is 21 characters: it is found there only if it is meant.
-        let uploads = sqlx::query(
-            "DELETE FROM uploads WHERE (state IN ('open', 'used', 'done') AND expires_at < $1) OR \
-             (expires_at < $2 AND NOT EXISTS (SELECT 1 FROM job_logs l WHERE l.file_key = uploads.file_key) \
-             AND NOT EXISTS (SELECT 1 FROM work_queue w WHERE w.work LIKE '%' || uploads.file_key || '%')) \
-             RETURNING file_key",
-        )
-        .bind(now)
-        .bind(now - UNUSED_MILLISECONDS)
-        .fetch_all(store.pool())
-        .await?;
-        let downloads = sqlx::query(
-            "DELETE FROM downloads WHERE expires_at < $1 AND NOT EXISTS \
-             (SELECT 1 FROM uploads u WHERE u.file_key = downloads.file_key) RETURNING file_key",
-        )
-        .bind(now)
-        .fetch_all(store.pool())
-        .await?;
-        for row in uploads.iter().chain(&downloads) {
-            self.remove_content(row.try_get(0)?).await;
+        let old_logs =
+            "SELECT l.file_key FROM job_logs l JOIN jobs j ON j.id = l.job_id WHERE j.created_at < $1";
+        for key in keys(store, old_logs, now - LOG_MILLISECONDS).await? {
+            sqlx::query("DELETE FROM job_logs WHERE file_key = $1").bind(key).execute(store.pool()).await?;
         }
-        // A log that was shared stays a log.
-        sqlx::query("DELETE FROM downloads WHERE expires_at < $1").bind(now).execute(store.pool()).await?;
+        let ended =
+            "SELECT file_key FROM uploads WHERE state IN ('open', 'used', 'done') AND expires_at < $1";
+        // Queued work quotes its files in its text. A key is 21 characters: it is found there only if it is meant.
+        let unused = "SELECT u.file_key FROM uploads u WHERE u.expires_at < $1 \
+             AND NOT EXISTS (SELECT 1 FROM job_logs l WHERE l.file_key = u.file_key) \
+             AND NOT EXISTS (SELECT 1 FROM work_queue w WHERE w.work LIKE '%' || u.file_key || '%')";
+        let mut uploads = keys(store, ended, now).await?;
+        uploads.extend(keys(store, unused, now - UNUSED_MILLISECONDS).await?);
+        for key in uploads {
+            // The file goes first: what a crash leaves in between is found again.
+            self.remove_content(&key).await;
+            sqlx::query("DELETE FROM uploads WHERE file_key = $1").bind(key).execute(store.pool()).await?;
+        }
+        let downloads = "SELECT file_key FROM downloads WHERE expires_at < $1";
+        for key in keys(store, downloads, now).await? {
+            let upload = sqlx::query("SELECT 1 FROM uploads WHERE file_key = $1").bind(&key);
+            // A log that was shared stays a log.
+            if upload.fetch_optional(store.pool()).await?.is_none() {
+                self.remove_content(&key).await;
+            }
+            sqlx::query("DELETE FROM downloads WHERE file_key = $1 AND expires_at < $2")
+                .bind(key)
+                .bind(now)
+                .execute(store.pool())
+                .await?;
+        }
         Ok(())
     }
+}
+
+/// Keys of files, some of them.
+async fn keys(store: &Store, query: &'static str, before: i64) -> Result<Vec<String>, sqlx::Error> {
+    const ROUND: usize = 1000;
+    let mut rows = sqlx::query(query).bind(before).fetch_all(store.pool()).await?;
+    rows.truncate(ROUND);
+    rows.iter().map(|row| row.try_get(0)).collect()
 }
 
 /// Keys are ids made here; anything else is no key.
@@ -459,7 +472,7 @@ mod tests {
     #[tokio::test]
     async fn files_go_when_they_have_had_their_time() {
         let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(folder.path()).await.unwrap();
+        let store = Store::open(folder.path(), &crate::store::Database::Folder).await.unwrap();
         let files = Files::open(&StorageAddress::Folder(folder.path().join("files")), true).await.unwrap();
         let unused = upload(&files, &store, b"unused").await;
         let done = upload(&files, &store, b"done").await;

@@ -5,27 +5,53 @@
 //! the others answer them as GraphQL errors. Every resolver of a root field asks [`allow`] or [`permit`].
 
 mod access;
+mod access_category;
+mod access_change;
+mod access_enums;
+mod access_filter;
 mod access_input;
+mod access_lists;
+mod access_members;
+mod access_objects;
+mod access_parts;
+mod access_rules;
 mod access_write;
+mod announced;
 mod data_objects;
 mod errors;
 mod filter_criteria;
+mod grant_categories;
+mod groups;
 mod identities;
+mod identity_stores;
 mod imports;
+mod items;
+mod job_history;
 mod jobs;
+mod loaders;
+mod object_filter;
 mod paging;
+mod role_assignments;
+mod roles;
 mod scalars;
+mod source_changes;
 mod sources;
+mod tags;
+mod triggers;
 mod usage;
+mod users;
 
 use std::sync::Arc;
 
-use async_graphql::{Context, EmptySubscription, MergedObject};
+use async_graphql::{Context, EmptySubscription, MergedObject, SDLExportOptions, SchemaBuilder};
 use tokio::sync::Notify;
 
+use crate::auth::roles::Resource;
 use crate::auth::{self, Permission, Principal};
+use crate::jobs::sightings::Sightings;
 use crate::store::Store;
-use errors::{BaseError, PermissionDeniedError};
+use crate::triggers::Triggers;
+use errors::{BaseError, PermissionDeniedError, Refused};
 
 /// The schema of this server.
 pub(crate) type Schema = async_graphql::Schema<Query, Mutation, EmptySubscription>;
@@ -42,8 +68,11 @@ pub(crate) struct Cloud {
     pub(crate) store: Store,
     /// Rung when work was queued.
     pub(crate) bell: Arc<Notify>,
+    /// Which jobs were asked about.
+    pub(crate) sightings: Sightings,
     /// Where clients reach the server, with a slash at the end.
     pub(crate) base_url: String,
+    pub(crate) triggers: Arc<Triggers>,
 }
 
 /// Everything that can be asked.
@@ -51,10 +80,17 @@ pub(crate) struct Cloud {
 pub(crate) struct Query(
     access::AccessQuery,
     data_objects::DataObjectQuery,
-    identities::IdentityQuery,
+    grant_categories::GrantCategoryQuery,
+    groups::GroupQuery,
+    identities::UserQuery,
+    identity_stores::IdentityStoreQuery,
     imports::ExportQuery,
+    job_history::JobHistoryQuery,
     jobs::JobQuery,
+    role_assignments::RoleAssignmentQuery,
+    roles::RoleQuery,
     sources::SourceQuery,
+    triggers::TriggerQuery,
     usage::UsageQuery,
 );
 
@@ -62,19 +98,35 @@ pub(crate) struct Query(
 #[derive(MergedObject, Default)]
 pub(crate) struct Mutation(
     access_write::AccessMutation,
+    grant_categories::GrantCategoryMutation,
+    identity_stores::IdentityStoreMutation,
     imports::ImportMutation,
     jobs::JobMutation,
-    sources::SourceMutation,
+    roles::RoleMutation,
+    source_changes::SourceMutation,
+    triggers::TriggerMutation,
+    users::UserMutation,
 );
 
 /// Builds the schema.
 pub(crate) fn schema(cloud: Cloud) -> Schema {
+    let access_parts = access::collector(&cloud.store);
+    builder().data(loaders::loading(cloud.store.clone())).data(access_parts).data(cloud).finish()
+}
+
+fn builder() -> SchemaBuilder<Query, Mutation, EmptySubscription> {
     Schema::build(Query::default(), Mutation::default(), EmptySubscription)
         .register_output_type::<BaseError>()
         .limit_depth(DEPTH)
         .limit_complexity(COMPLEXITY)
-        .data(cloud)
+}
+
+/// The schema in the schema definition language, as it is published in `docs/schema/raito-cloud.graphql`.
+#[doc(hidden)]
+pub fn sdl() -> String {
+    builder()
         .finish()
+        .sdl_with_options(SDLExportOptions::new().sorted_fields().sorted_arguments().sorted_enum_items())
 }
 
 fn cloud<'c>(context: &Context<'c>) -> async_graphql::Result<&'c Cloud> {
@@ -97,6 +149,24 @@ fn permit<'c>(
     Ok(auth::authorize(principal, permission)
         .map(|()| principal)
         .map_err(|denied| PermissionDeniedError { message: denied.to_string() }))
+}
+
+/// The same for operations that end in a [`Refused`].
+fn demand<'c>(context: &Context<'c>, permission: Permission) -> Result<&'c Principal, Refused> {
+    let principal = context.data::<Principal>()?;
+    auth::authorize(principal, permission)?;
+    Ok(principal)
+}
+
+/// The same where the owners of a resource need no role.
+async fn demand_on<'c>(
+    context: &Context<'c>,
+    permission: Permission,
+    resource: &Resource,
+) -> Result<&'c Principal, Refused> {
+    let principal = context.data::<Principal>()?;
+    auth::authorize_on(&cloud(context)?.store, principal, permission, resource).await??;
+    Ok(principal)
 }
 
 /// Keeps what went wrong inside out of the answer, and in the log.

@@ -9,6 +9,7 @@ pub(crate) mod listener;
 pub(crate) mod metrics;
 mod query;
 mod sign_in;
+mod trigger;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -16,7 +17,7 @@ use std::sync::Arc;
 use axum::extract::{DefaultBodyLimit, Path, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post, put};
+use axum::routing::{any, get, post, put};
 use axum::{Extension, Router};
 use serde_json::json;
 
@@ -26,6 +27,7 @@ use crate::graphql::Schema;
 use crate::metrics::Metrics;
 use crate::operations::Limits;
 use crate::store::Store;
+use crate::triggers::Triggers;
 
 /// The header with the organisation's domain.
 pub(crate) const DOMAIN_HEADER: &str = "raito-domain";
@@ -52,6 +54,7 @@ pub(crate) struct App {
     pub(crate) gate: limits::Gate,
     pub(crate) sign_ins: limits::SignInGuard,
     pub(crate) trusted_proxies: Vec<IpAddr>,
+    pub(crate) triggers: Arc<Triggers>,
 }
 
 /// The route of uploads, which take as long as they take.
@@ -70,6 +73,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/health", get(health::health))
         .route("/ready", get(health::ready))
         .route("/metrics", get(metrics::local))
+        .route("/triggers/{domain}/{secret}", any(trigger::listen))
         .fallback(post_anywhere)
         .layer(axum::middleware::from_fn_with_state(Arc::clone(&app), metrics::observe))
         .layer(axum::middleware::map_response(name_server))
@@ -120,7 +124,14 @@ async fn caller(app: &App, headers: &HeaderMap) -> Result<Principal, Response> {
     if !domain.is_some_and(|domain| domain.eq_ignore_ascii_case(&app.domain)) {
         return Err(refuse(StatusCode::FORBIDDEN, "the header Raito-Domain does not name this organisation"));
     }
-    let token = text(&header::AUTHORIZATION)
+    holder(app, headers).await
+}
+
+/// Whose token a request carries. The answer in the error case is ready to send.
+async fn holder(app: &App, headers: &HeaderMap) -> Result<Principal, Response> {
+    let token = headers
+        .get(header::AUTHORIZATION)
+        .and_then(|value| value.to_str().ok())
         .and_then(|value| value.split_once(' '))
         .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("token"))
         .map(|(_, token)| token.trim());

@@ -2,14 +2,16 @@
 //!
 //! Every import has two phases on one connection. *Staging* streams the file into temporary tables, which
 //! takes no lock on the database and bounds memory; *merging* compares and changes the stored rows as sets,
-//! in one transaction. A process that dies leaves nothing half-imported, and doing the work again gives the
-//! same rows. Counts are exact: what did not change is neither written nor counted.
+//! in one transaction, which also ends the subtask and takes the work out of the queue. A process that dies
+//! leaves nothing half-imported, and the work is done again from the start. Counts are exact: what did not
+//! change is neither written nor counted.
 
 pub(crate) mod access_providers;
 pub(crate) mod data_objects;
 pub(crate) mod feedback;
 pub(crate) mod identities;
 pub(crate) mod merge;
+mod resolve;
 pub(crate) mod staging;
 pub(crate) mod tags;
 pub(crate) mod usage;
@@ -42,6 +44,8 @@ pub(crate) enum WorkError {
     Write(#[from] std::io::Error),
     #[error("the stored metadata of the data source is unreadable")]
     Metadata(#[source] serde_json::Error),
+    #[error("the lease of the work has run out")]
+    Lost,
     #[error("the database failed")]
     Database(#[from] sqlx::Error),
 }

@@ -3,11 +3,21 @@
 //! A job is one target in one run of a client; a task is one step of it, keyed by (job, job type); a subtask
 //! is a piece of work within a task, keyed by (job, job type, subtask id). The client reports jobs, tasks and
 //! its own subtasks; subtasks made here are work for this server: they wait in a queue table ([`queue`]) and
-//! are done one after the other ([`worker`]).
+//! are done one after the other ([`worker`]), by whichever server on the database takes them first ([`lease`]).
+//!
+//! # States
+//!
+//! A state is begun (`STARTED`), under way, or final. It never goes back: what is under way does not become
+//! `STARTED` again, and what is final stays as it is, whatever arrives late or twice. Late events are kept in the
+//! history of the job all the same. A job without any sign of life for long is given up with all that is open in
+//! it ([`sweeper`]), so that nothing runs for ever because a client or a server was killed.
 
+pub(crate) mod lease;
 pub(crate) mod outcome;
 pub(crate) mod queue;
 pub(crate) mod report;
+pub(crate) mod sightings;
+pub(crate) mod sweeper;
 pub(crate) mod worker;
 
 use async_graphql::Enum;
@@ -74,7 +84,32 @@ impl Status {
     }
 }
 
+/// The words of the final states, as a list of SQL. Partial indexes of the schema contain the same text.
+macro_rules! final_words {
+    () => {
+        "('COMPLETED', 'FAILED', 'SKIPPED', 'TIMED_OUT')"
+    };
+}
+pub(crate) use final_words;
+
 /// A list of texts as it is stored.
 pub(crate) fn to_json<T: serde::Serialize>(value: &T) -> String {
     serde_json::to_string(value).unwrap_or_else(|_| "null".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_list_of_final_words_is_complete() {
+        let words: Vec<String> = Status::ALL
+            .into_iter()
+            .filter(|status| {
+                matches!(status, Status::Completed | Status::Failed | Status::Skipped | Status::TimedOut)
+            })
+            .map(|status| format!("'{}'", status.word()))
+            .collect();
+        assert_eq!(final_words!(), format!("({})", words.join(", ")));
+    }
 }

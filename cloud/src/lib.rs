@@ -38,11 +38,11 @@
 
 mod auth;
 mod backup;
-#[doc(hidden)]
-pub mod bench;
+mod changes;
 mod error;
 mod export;
 mod files;
+mod grant_categories;
 mod graphql;
 mod http;
 mod ids;
@@ -53,17 +53,26 @@ mod metadata;
 mod metrics;
 mod operations;
 mod records;
+mod retention;
+mod rules;
 mod server;
 mod sources;
 mod status;
 mod store;
+mod triggers;
 
 pub use auth::Role;
 pub use auth::users::NewUser;
 pub use backup::{BackupReport, Location, backup, restore};
 pub use error::CloudError;
 pub use files::StorageAddress;
+#[doc(hidden)]
+pub use graphql::sdl;
 pub use operations::{Limits, Operations, TlsFiles};
-pub use server::{Credentials, DEFAULT_DOMAIN, FirstAdmin, InitConfig, Server, ServerConfig, init};
+pub use server::{
+    Credentials, DEFAULT_DOMAIN, DEFAULT_JOB_TIMEOUT, DEFAULT_LEASE, FirstAdmin, InitConfig, Server,
+    ServerConfig, init,
+};
 pub use sources::DataSourceIds;
 pub use status::{DataSourceStatus, LastSync, Status, status};
+pub use store::{Database, DatabaseAddressError, PostgresAddress};

@@ -1,4 +1,4 @@
-//! Keeps two processes from opening the same data folder.
+//! The data folder, and what keeps two processes from opening the same database in it.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::path::Path;
@@ -12,13 +12,9 @@ pub(crate) struct DataLock {
 }
 
 impl DataLock {
-    /// Creates the folder if need be and takes the lock.
+    /// Takes the lock on a folder that is there.
     pub(crate) fn take(folder: &Path) -> Result<Self, CloudError> {
         let failed = |action, source| CloudError::Io { action, path: folder.to_owned(), source };
-        if !folder.is_dir() {
-            std::fs::create_dir_all(folder).map_err(|source| failed("create the folder", source))?;
-            restrict(folder).map_err(|source| failed("restrict the permissions of", source))?;
-        }
         let file = OpenOptions::new()
             .create(true)
             .truncate(false)
@@ -31,6 +27,16 @@ impl DataLock {
             Err(TryLockError::Error(source)) => Err(failed("lock the folder", source)),
         }
     }
+}
+
+/// Creates the folder if need be.
+pub(crate) fn create(folder: &Path) -> Result<(), CloudError> {
+    let failed = |action, source| CloudError::Io { action, path: folder.to_owned(), source };
+    if !folder.is_dir() {
+        std::fs::create_dir_all(folder).map_err(|source| failed("create the folder", source))?;
+        restrict(folder).map_err(|source| failed("restrict the permissions of", source))?;
+    }
+    Ok(())
 }
 
 /// A new folder is for its owner alone: it will hold who has access to what. One that was there keeps its

@@ -238,18 +238,6 @@ impl Metadata {
         self.data_object_types.iter().find(|object_type| object_type.name == name)
     }
 
-    /// The permissions of the source that read, write or admin stand for on this type of data objects.
-    pub(crate) fn expand<'m>(&'m self, object_type: &str, global: &'m str) -> impl Iterator<Item = &'m str> {
-        self.object_type(object_type)
-            .into_iter()
-            .flat_map(|object_type| &object_type.permissions)
-            .filter(move |permission| {
-                !permission.cannot_be_granted
-                    && permission.global_permissions.iter().any(|word| word.eq_ignore_ascii_case(global))
-            })
-            .map(|permission| permission.permission.as_str())
-    }
-
     /// Type, word and permission, for everything that read, write and admin can stand for.
     pub(crate) fn global_meanings(&self) -> impl Iterator<Item = (&str, &str, &str)> {
         self.data_object_types.iter().flat_map(|object_type| {
@@ -261,6 +249,54 @@ impl Metadata {
                     .map(|word| (object_type.name.as_str(), word.as_str(), permission.permission.as_str()))
             })
         })
+    }
+
+    /// The types that an access control with this action can have in the source; none when it does not say.
+    pub(crate) fn kinds_of(&self, action: &str) -> Option<Vec<&str>> {
+        let known: Vec<&str> = match action {
+            "Mask" => self
+                .masking_metadata
+                .iter()
+                .flat_map(|m| &m.mask_types)
+                .map(|m| m.external_id.as_str())
+                .collect(),
+            "Grant" | "Purpose" => self.access_provider_types.iter().map(|kind| kind.kind.as_str()).collect(),
+            _ => Vec::new(),
+        };
+        (!known.is_empty()).then_some(known)
+    }
+
+    /// The type that a grant has when nothing else is said: the first that can be created.
+    pub(crate) fn default_kind(&self) -> Option<&str> {
+        let creatable = self.access_provider_types.iter().find(|kind| kind.can_be_created);
+        creatable.or(self.access_provider_types.first()).map(|kind| kind.kind.as_str())
+    }
+
+    /// The types of data objects that an access control with this action can be for; all when it does not say.
+    pub(crate) fn object_types_of(&self, action: &str) -> Option<&[String]> {
+        match action {
+            "Filtered" => self.filter_metadata.as_ref().map(|filters| filters.applicable_types.as_slice()),
+            "Share" => self.share_metadata.as_ref().map(|shares| shares.applicable_types.as_slice()),
+            _ => None,
+        }
+    }
+
+    /// Which types of access controls may be members of which others: pairs of holder and member. Types that
+    /// say nothing are not listed; see [`Metadata::closed_kinds`].
+    pub(crate) fn inheritance(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.access_provider_types.iter().flat_map(|kind| {
+            kind.allowed_who_access_provider_types.iter().map(|member| (kind.kind.as_str(), member.as_str()))
+        })
+    }
+
+    /// The types of access controls that say which others may be members.
+    pub(crate) fn closed_kinds(&self) -> impl Iterator<Item = &str> {
+        let says = |kind: &&AccessProviderType| {
+            !kind.allowed_who_access_provider_types.is_empty()
+                || (!kind.who_input_types.is_empty()
+                    && !kind.who_input_types.iter().any(|word| word.eq_ignore_ascii_case("accessProvider")))
+        };
+        self.access_provider_types.iter().filter(says).map(|kind| kind.kind.as_str())
     }
 
     /// Whether the source has groups in its who-lists. Sources that do not say have them.
@@ -298,10 +334,13 @@ mod tests {
     #[test]
     fn global_permissions_unpack_by_type() {
         let metadata = table();
-        assert_eq!(metadata.expand("table", "READ").collect::<Vec<_>>(), ["SELECT"]);
-        assert_eq!(metadata.expand("table", "write").collect::<Vec<_>>(), ["SELECT", "INSERT"]);
-        assert_eq!(metadata.expand("table", "admin").collect::<Vec<_>>(), ["SELECT", "INSERT"]);
-        assert_eq!(metadata.expand("view", "read").count(), 0);
+        let expand = |word: &str| -> Vec<&str> {
+            let meanings = metadata.global_meanings().filter(|(_, meant, _)| *meant == word);
+            meanings.map(|(_, _, permission)| permission).collect()
+        };
+        assert_eq!(expand("read"), ["SELECT"]);
+        assert_eq!(expand("write"), ["SELECT", "INSERT"]);
+        assert_eq!(expand("admin"), ["SELECT", "INSERT"]);
     }
 
     #[test]

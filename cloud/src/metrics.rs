@@ -260,7 +260,7 @@ mod tests {
     #[tokio::test]
     async fn labels_that_a_client_chooses_are_few() {
         let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(folder.path()).await.unwrap();
+        let store = Store::open(folder.path(), &crate::store::Database::Folder).await.unwrap();
         let metrics = Metrics::new(vec!["dataSource".to_owned()]);
         for number in 0..100 {
             metrics.operation(Some(&format!("made_up_{number}")), true, 0.1);
@@ -281,7 +281,7 @@ mod tests {
     #[tokio::test]
     async fn the_queue_is_counted_with_the_age_of_the_oldest() {
         let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(folder.path()).await.unwrap();
+        let store = Store::open(folder.path(), &crate::store::Database::Folder).await.unwrap();
         let metrics = Metrics::new(Vec::new());
         let text = metrics.encode(&store).await;
         assert!(text.contains("raito_queue_depth{state=\"waiting\"} 0"), "{text}");

@@ -4,6 +4,7 @@
 //! or null text is empty.
 
 pub(crate) mod array;
+pub(crate) mod nul;
 
 use serde::{Deserialize, Deserializer, Serialize};
 

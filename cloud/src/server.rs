@@ -19,19 +19,24 @@ use crate::http::health::Readiness;
 use crate::http::limits::{Gate, SignInGuard};
 use crate::http::{self, App, listener};
 use crate::ids::{new_id, new_secret};
+use crate::jobs::sightings::Sightings;
 use crate::jobs::{queue, worker::Worker};
-use crate::lock::DataLock;
+use crate::lock::{self, DataLock};
 use crate::metrics::Metrics;
 use crate::operations::{Limits, Operations};
+use crate::retention::Retention;
 use crate::sources::{self, DataSourceIds};
-use crate::store::Store;
-use crate::{CloudError, graphql};
+use crate::store::{Database, Store};
+use crate::triggers::Triggers;
+use crate::{CloudError, grant_categories, graphql};
 
 /// How a server is set up.
 #[derive(Debug, Clone)]
 pub struct ServerConfig {
-    /// The folder of the database and the files; created if need be.
+    /// The folder of the files, and of the database unless it is elsewhere; created if need be.
     pub data_dir: PathBuf,
+    /// The database. One that is not in the folder may be shared by several servers, which then need the same files.
+    pub database: Database,
     /// Where to listen; port 0 chooses a free one.
     pub listen: SocketAddr,
     /// The domain of the organisation: what clients configure as `domain`. If missing, the one that the data
@@ -48,7 +53,36 @@ pub struct ServerConfig {
     pub may_generate_password: bool,
     /// How the server is operated.
     pub operations: Operations,
+    /// After which time without any sign of life a job is given up, see [`DEFAULT_JOB_TIMEOUT`].
+    pub job_timeout: Duration,
+    /// After which time other servers on the same database take over the work of one that has vanished, see
+    /// [`DEFAULT_LEASE`].
+    pub lease: Duration,
 }
+
+impl Default for ServerConfig {
+    /// On loopback, with everything in the folder `.raito`.
+    fn default() -> Self {
+        Self {
+            data_dir: PathBuf::from(".raito"),
+            database: Database::Folder,
+            listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            domain: None,
+            public_url: None,
+            admin_email: "admin@local.local".to_owned(),
+            admin_password: None,
+            may_generate_password: true,
+            operations: Operations::default(),
+            job_timeout: DEFAULT_JOB_TIMEOUT,
+            lease: DEFAULT_LEASE,
+        }
+    }
+}
+
+/// A day: a connector may read usage for very long before it has something to say.
+pub const DEFAULT_JOB_TIMEOUT: Duration = Duration::from_hours(24);
+/// Half a minute; a living server renews its claim four times as often.
+pub const DEFAULT_LEASE: Duration = Duration::from_secs(30);
 
 /// The domain of the organisation where nobody has chosen one.
 pub const DEFAULT_DOMAIN: &str = "local";
@@ -103,8 +137,10 @@ pub struct Server {
     /// Serves metrics on an address of their own, renews the certificate.
     aside: Vec<JoinHandle<()>>,
     worker: JoinHandle<()>,
+    retention: JoinHandle<()>,
+    triggers: JoinHandle<()>,
     /// Held until everything else has ended.
-    _lock: DataLock,
+    _lock: Option<DataLock>,
 }
 
 impl std::fmt::Debug for Server {
@@ -116,32 +152,32 @@ impl std::fmt::Debug for Server {
 impl Server {
     /// Opens the store and starts to serve. The first start creates an administrator, see [`Server::first_admin`].
     pub async fn start(config: ServerConfig) -> Result<Self, CloudError> {
-        let mut server = Self::launch(
-            &config.data_dir,
-            config.listen,
-            config.domain,
-            config.public_url,
-            config.operations,
-        )
-        .await?;
-        if !users::any(&server.store).await? {
-            if config.admin_password.is_none() && !config.may_generate_password {
-                return Err(CloudError::NotInitialised);
-            }
-            server.first_admin =
-                Some(create_admin(&server.store, config.admin_email, config.admin_password).await?);
+        let mut server = Self::launch(&config).await?;
+        let known = users::any(&mut *server.store.pool().acquire().await?).await?;
+        if !known && config.admin_password.is_none() && !config.may_generate_password {
+            return Err(CloudError::NotInitialised);
         }
+        server.first_admin = create_admin(&server.store, config.admin_email, config.admin_password).await?;
         Ok(server)
     }
 
     /// Starts a server on loopback for this process alone, with a credential made for it (role Integrator).
     pub async fn start_embedded(data_dir: &Path, domain: &str) -> Result<(Self, Credentials), CloudError> {
-        let listen = SocketAddr::from(([127, 0, 0, 1], 0));
-        let server =
-            Self::launch(data_dir, listen, Some(domain.to_owned()), None, Operations::default()).await?;
+        Self::start_embedded_with(ServerConfig {
+            data_dir: data_dir.to_owned(),
+            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            domain: Some(domain.to_owned()),
+            ..ServerConfig::default()
+        })
+        .await
+    }
+
+    /// The same with a database and limits of the caller's choice. There is no administrator.
+    pub async fn start_embedded_with(config: ServerConfig) -> Result<(Self, Credentials), CloudError> {
+        let server = Self::launch(&config).await?;
         let credentials = Credentials {
-            domain: domain.to_owned(),
-            user: format!("raito-run@{domain}.invalid"),
+            user: format!("raito-run@{}.invalid", server.domain()),
+            domain: server.domain().to_owned(),
             secret: new_secret(),
         };
         server
@@ -155,26 +191,33 @@ impl Server {
         Ok((server, credentials))
     }
 
-    async fn launch(
-        data_dir: &Path,
-        listen: SocketAddr,
-        domain: Option<String>,
-        public_url: Option<String>,
-        operations: Operations,
-    ) -> Result<Self, CloudError> {
-        let wanted = domain.as_deref().map(checked_domain).transpose()?;
-        let lock = DataLock::take(data_dir)?;
-        let store = Store::open(data_dir).await?;
+    async fn launch(config: &ServerConfig) -> Result<Self, CloudError> {
+        let operations = config.operations.clone();
+        let wanted = config.domain.as_deref().map(checked_domain).transpose()?;
+        for (name, time) in [("time-out of jobs", config.job_timeout), ("lease", config.lease)] {
+            if time < Duration::from_millis(100) {
+                return Err(CloudError::Invalid { reason: format!("the {name} is too short") });
+            }
+        }
+        let (data_dir, listen) = (&config.data_dir, config.listen);
+        lock::create(data_dir)?;
+        let lock = (config.database == Database::Folder).then(|| DataLock::take(data_dir)).transpose()?;
+        let store = Store::open(data_dir, &config.database).await?;
         let domain = store.setting_or("domain", wanted.as_deref().unwrap_or(DEFAULT_DOMAIN)).await?;
         if let Some(wanted) = wanted.filter(|wanted| *wanted != domain) {
             return Err(CloudError::OtherDomain { found: domain, wanted });
         }
         let client_id = store.setting_or("client_id", &new_id()).await?;
-        queue::release_all(&store).await?;
+        grant_categories::ensure(&store).await?;
+        if lock.is_some() {
+            queue::release_all(&store).await?;
+        }
         let storage =
             operations.storage.clone().unwrap_or_else(|| StorageAddress::Folder(data_dir.join("files")));
         let files = Files::open(&storage, !operations.storage_proxy).await?;
-        files.storage().remove_unfinished()?;
+        if lock.is_some() {
+            files.storage().remove_unfinished()?;
+        }
         let tls = match &operations.tls {
             Some(files) => Some(listener::tls(files).await.map_err(|source| CloudError::Certificate {
                 certificate: files.certificate.clone(),
@@ -186,16 +229,20 @@ impl Server {
         let (listener, address) = bind(listen)?;
         let metrics_listener = operations.metrics_listen.map(bind).transpose()?;
         let scheme = if tls.is_some() { "https" } else { "http" };
-        let mut url = public_url.unwrap_or_else(|| format!("{scheme}://{address}/"));
+        let mut url = config.public_url.clone().unwrap_or_else(|| format!("{scheme}://{address}/"));
         if !url.ends_with('/') {
             url.push('/');
         }
         let bell = Arc::new(Notify::new());
+        let sightings = Sightings::default();
         let (stop, stopped) = watch::channel(false);
+        let triggers = Arc::new(Triggers::new(store.clone(), domain.clone(), stopped.clone()));
         let schema = graphql::schema(graphql::Cloud {
             store: store.clone(),
             bell: Arc::clone(&bell),
+            sightings: sightings.clone(),
             base_url: url.clone(),
+            triggers: Arc::clone(&triggers),
         });
         let metrics = Arc::new(Metrics::new(schema.names()));
         let limits = operations.limits;
@@ -206,6 +253,7 @@ impl Server {
             domain,
             client_id,
             base_url: url.clone(),
+            triggers: Arc::clone(&triggers),
             readiness: Readiness::default(),
             metrics: Arc::clone(&metrics),
             metrics_elsewhere: metrics_listener.is_some(),
@@ -214,8 +262,18 @@ impl Server {
             limits: limits.clone(),
             trusted_proxies: operations.trusted_proxies.iter().map(IpAddr::to_canonical).collect(),
         });
-        let worker = Worker { store: store.clone(), files, metrics, bell, stop: stopped };
+        let retention = Retention {
+            store: store.clone(),
+            files: files.clone(),
+            sightings,
+            job_timeout: config.job_timeout,
+            stop: stopped.clone(),
+        };
+        let retention = tokio::spawn(retention.run());
+        let worker =
+            Worker { store: store.clone(), files, metrics, bell, stop: stopped, lease: config.lease };
         let worker = tokio::spawn(worker.run());
+        let triggers = tokio::spawn(triggers.run());
         let handle = Handle::new();
         let mut aside = Vec::new();
         if let Some((listener, _)) = metrics_listener {
@@ -239,6 +297,8 @@ impl Server {
             http,
             aside,
             worker,
+            retention,
+            triggers,
             _lock: lock,
         })
     }
@@ -305,7 +365,9 @@ impl Server {
         tokio::time::sleep(self.delay).await;
         self.handle.graceful_shutdown(Some(self.grace));
         let _ = (&mut self.http).await;
+        let _ = (&mut self.triggers).await;
         let _ = (&mut self.worker).await;
+        let _ = (&mut self.retention).await;
         self.store.close().await;
     }
 
@@ -320,6 +382,8 @@ impl Drop for Server {
         self.http.abort();
         self.worker.abort();
         self.aside.iter().for_each(JoinHandle::abort);
+        self.retention.abort();
+        self.triggers.abort();
     }
 }
 
@@ -373,36 +437,45 @@ impl std::fmt::Debug for InitConfig {
 pub async fn init(config: InitConfig) -> Result<FirstAdmin, CloudError> {
     let domain = checked_domain(&config.domain)?;
     check_password(config.admin_password.as_deref())?;
-    let _lock = DataLock::take(&config.location.data_dir)?;
+    lock::create(&config.location.data_dir)?;
+    let _lock = config.location.lock()?;
     Files::open(&config.location.storage(), false).await?;
-    let store = Store::open(&config.location.data_dir).await?;
+    let store = Store::open(&config.location.data_dir, &config.location.database).await?;
     let outcome = async {
         let found = store.setting_or("domain", &domain).await?;
-        if users::any(&store).await? {
+        if users::any(&mut *store.pool().acquire().await?).await? {
             return Err(CloudError::Initialised { domain: found });
         }
         if found != domain {
             return Err(CloudError::OtherDomain { found, wanted: domain });
         }
-        create_admin(&store, config.admin_email, config.admin_password).await
+        // Somebody else may have been faster.
+        create_admin(&store, config.admin_email, config.admin_password)
+            .await?
+            .ok_or(CloudError::Initialised { domain: found })
     }
     .await;
     store.close().await;
     outcome
 }
 
-/// The first administrator holds every role: there is nobody else yet who could synchronise or manage access.
+/// Creates the first administrator unless there is one, who holds every role: there is nobody else yet who could
+/// synchronise or manage access.
 async fn create_admin(
     store: &Store,
     email: String,
     chosen: Option<String>,
-) -> Result<FirstAdmin, CloudError> {
+) -> Result<Option<FirstAdmin>, CloudError> {
+    let mut connection = store.pool().acquire().await?;
+    if users::any(&mut connection).await? {
+        return Ok(None);
+    }
+    drop(connection);
     check_password(chosen.as_deref())?;
     let generated = chosen.is_none().then(new_secret);
     let password = chosen.or_else(|| generated.clone()).unwrap_or_default();
-    users::put(store, NewUser { email: email.clone(), password, roles: Role::ALL.to_vec(), machine: false })
-        .await?;
-    Ok(FirstAdmin { email, password: generated })
+    let admin = NewUser { email: email.clone(), password, roles: Role::ALL.to_vec(), machine: false };
+    Ok(users::put_first(store, admin).await?.map(|_| FirstAdmin { email, password: generated }))
 }
 
 fn check_password(chosen: Option<&str>) -> Result<(), CloudError> {

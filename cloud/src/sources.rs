@@ -150,3 +150,82 @@ fn check_id(id: &str) -> Result<(), CloudError> {
     }
     Ok(())
 }
+
+/// Ends the link of an identity store.
+pub(crate) async fn unlink(
+    store: &Store,
+    data_source: &str,
+    identity_store: &str,
+) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "DELETE FROM data_source_identity_stores WHERE data_source_id = $1 AND identity_store_id = $2",
+    )
+    .bind(data_source)
+    .bind(identity_store)
+    .execute(store.pool())
+    .await?;
+    Ok(())
+}
+
+/// Deletes an identity store with its accounts and groups. Users stay. Access controls lose the groups, and are
+/// handed out again.
+pub(crate) async fn delete_identity_store(connection: &mut Connection, id: &str) -> Result<(), sqlx::Error> {
+    for statement in [
+        "UPDATE access_providers SET version = version + 1 WHERE id IN (SELECT access_provider_id \
+         FROM access_provider_who WHERE kind = 'group' AND item IN (SELECT id FROM groups WHERE identity_store_id = $1))",
+        "UPDATE access_provider_sync SET sync_status = 'OUT_OF_SYNC' WHERE access_provider_id IN \
+         (SELECT access_provider_id FROM access_provider_who WHERE kind = 'group' \
+         AND item IN (SELECT id FROM groups WHERE identity_store_id = $1))",
+        "DELETE FROM access_provider_who WHERE kind = 'group' \
+         AND item IN (SELECT id FROM groups WHERE identity_store_id = $1)",
+        "DELETE FROM role_assignments WHERE assignee_kind = 'group' \
+         AND assignee_id IN (SELECT id FROM groups WHERE identity_store_id = $1)",
+        "DELETE FROM tags WHERE object_id IN (SELECT id FROM accounts WHERE identity_store_id = $1)",
+        "DELETE FROM tags WHERE object_id IN (SELECT id FROM groups WHERE identity_store_id = $1)",
+        "DELETE FROM group_members WHERE identity_store_id = $1",
+        "DELETE FROM accounts WHERE identity_store_id = $1",
+        "DELETE FROM groups WHERE identity_store_id = $1",
+        "DELETE FROM data_source_identity_stores WHERE identity_store_id = $1",
+        "DELETE FROM identity_stores WHERE id = $1",
+    ] {
+        sqlx::query(statement).bind(id).execute(&mut *connection).await?;
+    }
+    Ok(())
+}
+
+/// Deletes a data source with its objects, its usage and the access controls that live nowhere else. The native
+/// identity store is for the caller to delete before.
+pub(crate) async fn delete_data_source(connection: &mut Connection, id: &str) -> Result<(), sqlx::Error> {
+    // An access control that is only in this data source.
+    const ALONE: &str = "SELECT y.access_provider_id FROM access_provider_sync y WHERE y.data_source_id = $1 \
+        AND NOT EXISTS (SELECT 1 FROM access_provider_sync z WHERE z.access_provider_id = y.access_provider_id \
+        AND z.data_source_id <> $1)";
+    for (table, column) in [
+        ("tags", "object_id"),
+        ("access_provider_locks", "access_provider_id"),
+        ("access_provider_what", "access_provider_id"),
+        ("access_provider_who", "access_provider_id"),
+        ("role_assignments", "resource_kind = 'accessProvider' AND resource_id"),
+        ("access_provider_who", "kind = 'accessProvider' AND item"),
+        ("access_providers", "id"),
+    ] {
+        let statement = format!("DELETE FROM {table} WHERE {column} IN ({ALONE})");
+        sqlx::query(sqlx::AssertSqlSafe(statement)).bind(id).execute(&mut *connection).await?;
+    }
+    for statement in [
+        "DELETE FROM access_provider_sync WHERE data_source_id = $1",
+        "DELETE FROM access_provider_what WHERE data_source_id = $1",
+        "DELETE FROM role_assignments WHERE resource_kind = 'dataObject' \
+         AND resource_id IN (SELECT id FROM data_objects WHERE data_source_id = $1)",
+        "DELETE FROM tags WHERE object_id IN (SELECT id FROM data_objects WHERE data_source_id = $1)",
+        "DELETE FROM data_objects WHERE data_source_id = $1",
+        "DELETE FROM usage_statements WHERE data_source_id = $1",
+        "DELETE FROM usage_edges WHERE data_source_id = $1",
+        "DELETE FROM data_source_identity_stores WHERE data_source_id = $1",
+        "DELETE FROM role_assignments WHERE resource_kind = 'dataSource' AND resource_id = $1",
+        "DELETE FROM data_sources WHERE id = $1",
+    ] {
+        sqlx::query(statement).bind(id).execute(&mut *connection).await?;
+    }
+    Ok(())
+}

@@ -1,4 +1,4 @@
-//! What a data folder holds, for people.
+//! What a database holds, for people.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -8,7 +8,7 @@ use sqlx::Row;
 use time::OffsetDateTime;
 
 use crate::CloudError;
-use crate::store::Store;
+use crate::store::{Database, Store};
 
 /// What a data folder holds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -60,9 +60,9 @@ pub struct LastSync {
     pub status: String,
 }
 
-/// Reads what a data folder holds; also while a server works on it.
-pub async fn status(data_dir: &Path) -> Result<Status, CloudError> {
-    let store = Store::open_read_only(data_dir).await?;
+/// Reads what a database holds, that in a data folder or another one; also while servers work on it.
+pub async fn status(data_dir: &Path, database: &Database) -> Result<Status, CloudError> {
+    let store = Store::open_read_only(data_dir, database).await?;
     let status = read(&store).await;
     store.close().await;
     Ok(status?)

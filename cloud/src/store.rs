@@ -7,9 +7,11 @@
 //! What the engines do not share is in one place, [`Dialect`].
 //!
 //! Rules for every statement: `$1` placeholders (bulk inserts ask the dialect, see [`bulk`]), upserts as
-//! `ON CONFLICT … DO UPDATE`, no engine functions, temporary tables for staging.
+//! `ON CONFLICT … DO UPDATE`, no engine functions, temporary tables for staging. Texts hold no NUL, which
+//! PostgreSQL refuses: it is replaced where texts come in (see `records/nul.rs`).
 
 pub(crate) mod bulk;
+pub(crate) mod database;
 pub(crate) mod dialect;
 pub(crate) mod sql;
 
@@ -17,19 +19,19 @@ use std::path::Path;
 
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
 use sqlx::migrate::{Migration, MigrationType, Migrator};
-use sqlx::{Any, AnyPool, Executor, Row, SqlSafeStr, Transaction};
+use sqlx::{Any, AnyPool, AssertSqlSafe, ConnectOptions, Executor, Row, SqlSafeStr, Transaction};
 
-pub(crate) use dialect::Dialect;
+pub use database::{Database, DatabaseAddressError, PostgresAddress};
+pub(crate) use dialect::{Dialect, Exclusive};
 
 use crate::CloudError;
+use crate::ids::now;
 
 /// A connection of the pool or of a transaction.
 pub(crate) type Connection = sqlx::AnyConnection;
 
 /// Name of the database file in the data folder.
 pub(crate) const DATABASE_FILE: &str = "raito.db";
-
-const CONNECTIONS: u32 = 8;
 
 /// The open database; clones share the connections.
 #[derive(Debug, Clone)]
@@ -39,28 +41,37 @@ pub(crate) struct Store {
 }
 
 impl Store {
-    /// Opens the `SQLite` database in `folder`, creates it if need be and brings the schema up to date.
-    pub(crate) async fn open(folder: &Path) -> Result<Self, CloudError> {
-        let address = Dialect::sqlite_address(&folder.join(DATABASE_FILE), "rwc");
-        let store = Self::connect(&address, Dialect::Sqlite, CONNECTIONS).await?;
-        migrator().run(&store.pool).await?;
+    /// Opens a database, creates the file if it is one in `folder`, and brings the schema up to date. Several
+    /// processes may do so at the same time: one of them changes the schema, the others wait.
+    pub(crate) async fn open(folder: &Path, database: &Database) -> Result<Self, CloudError> {
+        let store = match database {
+            Database::Folder => {
+                let address = Dialect::sqlite_address(&folder.join(DATABASE_FILE), "rwc");
+                Self::connect(&address, Dialect::Sqlite).await?
+            }
+            Database::Postgres(address) => Self::connect(address.full(), Dialect::Postgres).await?,
+        };
+        migrator(store.dialect).run(&store.pool).await?;
         Ok(store)
     }
 
-    /// Opens an existing `SQLite` database for reading, also while a server works on it.
-    pub(crate) async fn open_read_only(folder: &Path) -> Result<Self, CloudError> {
+    /// Opens an existing database for reading, also while a server works on it.
+    pub(crate) async fn open_read_only(folder: &Path, database: &Database) -> Result<Self, CloudError> {
+        if let Database::Postgres(address) = database {
+            return Self::connect(address.full(), Dialect::Postgres).await;
+        }
         let file = folder.join(DATABASE_FILE);
         if !file.is_file() {
             return Err(CloudError::NoStore { folder: folder.to_owned() });
         }
-        Self::connect(&Dialect::sqlite_address(&file, "ro"), Dialect::SqliteReadOnly, 1).await
+        Self::connect(&Dialect::sqlite_address(&file, "ro"), Dialect::SqliteReadOnly).await
     }
 
-    async fn connect(address: &str, dialect: Dialect, connections: u32) -> Result<Self, CloudError> {
+    async fn connect(address: &str, dialect: Dialect) -> Result<Self, CloudError> {
         sqlx::any::install_default_drivers();
         let options: AnyConnectOptions = address.parse()?;
         let pool = AnyPoolOptions::new()
-            .max_connections(connections)
+            .max_connections(dialect.connections())
             .after_connect(move |connection, _| {
                 Box::pin(async move {
                     for statement in dialect.on_connect() {
@@ -69,9 +80,17 @@ impl Store {
                     Ok(())
                 })
             })
-            .connect_with(options)
-            .await?;
-        Ok(Self { pool, dialect })
+            .connect_with(options.clone())
+            .await;
+        match pool {
+            Ok(pool) => Ok(Self { pool, dialect }),
+            // The pool tries for a while, and does not tell why it did not succeed.
+            Err(sqlx::Error::PoolTimedOut) => {
+                let cause = options.connect().await.err().unwrap_or(sqlx::Error::PoolTimedOut);
+                Err(CloudError::Connect { source: cause })
+            }
+            Err(source) => Err(CloudError::Connect { source }),
+        }
     }
 
     /// For single statements and reads.
@@ -84,9 +103,37 @@ impl Store {
         self.dialect
     }
 
-    /// Starts a transaction that will write. It is rolled back unless committed.
+    /// Starts a transaction that will write. What it reads stays true until it ends: there is no other one.
+    /// It is rolled back unless committed.
     pub(crate) async fn begin(&self) -> Result<Transaction<'static, Any>, sqlx::Error> {
-        self.pool.begin_with(self.dialect.begin_write()).await
+        self.begin_exclusive(Exclusive::Model).await
+    }
+
+    /// Starts a transaction that will write and keeps only so much to itself.
+    ///
+    /// On a task of its own: a request may be given up at any moment, and a connection that is given back while
+    /// its transaction begins would keep that transaction.
+    pub(crate) async fn begin_exclusive(
+        &self,
+        exclusive: Exclusive,
+    ) -> Result<Transaction<'static, Any>, sqlx::Error> {
+        let (pool, dialect) = (self.pool.clone(), self.dialect);
+        let begun = tokio::spawn(async move {
+            let mut transaction = pool.begin_with(dialect.begin_write()).await?;
+            if let Some(lock) = dialect.exclude(exclusive) {
+                transaction.execute(lock).await?;
+            }
+            Ok(transaction)
+        });
+        begun.await.unwrap_or(Err(sqlx::Error::WorkerCrashed))
+    }
+
+    /// The time in milliseconds by the clock that all processes on this database share.
+    pub(crate) async fn clock(&self) -> Result<i64, sqlx::Error> {
+        match self.dialect.clock() {
+            Some(statement) => sqlx::query(statement).fetch_one(&self.pool).await?.try_get(0),
+            None => Ok(now()),
+        }
     }
 
     /// Waits for running statements and closes all connections.
@@ -117,18 +164,37 @@ impl Store {
 
 /// The number of the newest step of the schema.
 pub(crate) fn schema_version() -> i64 {
-    migrator().iter().map(|step| step.version).max().unwrap_or_default()
+    migrator(Dialect::Sqlite).iter().map(|step| step.version).max().unwrap_or_default()
 }
 
 /// Brings the schema up to this step, in the transaction of the caller if there is one.
 pub(crate) async fn migrate_to(connection: &mut Connection, version: i64) -> Result<(), CloudError> {
-    Ok(migrator().run_to(version, connection).await?)
+    Ok(migrator(Dialect::of(connection)).run_to(version, connection).await?)
 }
 
 /// The schema, oldest step first. A published step never changes: sqlx keeps its checksum.
-fn migrator() -> Migrator {
+fn migrator(dialect: Dialect) -> Migrator {
     let step = |version: i64, description: &'static str, sql: &'static str| {
-        Migration::new(version, description.into(), MigrationType::Simple, sql.into_sql_str(), false)
+        let sql = AssertSqlSafe(dialect.definition(sql)).into_sql_str();
+        Migration::new(version, description.into(), MigrationType::Simple, sql, false)
     };
-    Migrator::with_migrations(vec![step(1, "initial", include_str!("../migrations/0001_initial.sql"))])
+    Migrator::with_migrations(vec![
+        step(1, "initial", include_str!("../migrations/0001_initial.sql")),
+        step(2, "queue", include_str!("../migrations/0002_queue.sql")),
+        step(3, "people", include_str!("../migrations/0003_people.sql")),
+        step(4, "access", include_str!("../migrations/0004_access.sql")),
+        step(5, "triggers", include_str!("../migrations/0005_triggers.sql")),
+    ])
+}
+
+/// Whether the database may be well again soon: the connection was lost, the server is starting or stopping, or two
+/// transactions stood in each other's way.
+pub(crate) fn is_passing(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::WorkerCrashed => true,
+        sqlx::Error::Database(error) => error.code().is_some_and(|code| {
+            ["08", "40", "53", "57P"].iter().any(|class| code.len() == 5 && code.starts_with(class))
+        }),
+        _ => false,
+    }
 }

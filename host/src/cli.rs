@@ -34,8 +34,8 @@ pub use cloud::{
     StatusArgs,
 };
 pub use run::{
-    BackupArgs, ConnectionArgs, LockArgs, RunArgs, SandboxArgs, StepArgs, SyncArgs, TagArgs, TargetArgs,
-    TargetKeys, UnsupportedArgs,
+    BackupArgs, ConnectionArgs, LockArgs, LogForwardingArgs, RunArgs, SandboxArgs, ScheduleArgs, StepArgs,
+    SyncArgs, TagArgs, TargetArgs, TargetKeys,
 };
 
 /// The exit code of a wrong command line: that of a wrong configuration.
@@ -103,7 +103,7 @@ pub struct GlobalArgs {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Synchronise all targets once
+    /// Synchronise all targets, once or at scheduled times
     Run(Box<RunArgs>),
     /// Access as code: make targets match access files
     #[command(subcommand, arg_required_else_help = true)]

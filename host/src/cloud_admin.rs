@@ -5,8 +5,8 @@ use std::io::{self, IsTerminal as _, Write as _};
 use std::path::Path;
 
 use raito_cloud::{
-    BackupReport, CloudError, DEFAULT_DOMAIN, InitConfig, Limits, Location, Operations, Server, ServerConfig,
-    TlsFiles,
+    BackupReport, CloudError, DEFAULT_DOMAIN, Database, DatabaseAddressError, InitConfig, Limits, Location,
+    Operations, Server, ServerConfig, TlsFiles,
 };
 
 use crate::cli::{InitArgs, LogFormat, PASSWORD_VARIABLE, PlaceArgs, ServeArgs};
@@ -17,8 +17,25 @@ use crate::failure::{Failure, FailureKind};
 const ATTEMPTS: usize = 3;
 
 /// Where a cloud keeps what it holds.
-pub fn location(place: &PlaceArgs) -> Location {
-    Location { data_dir: place.data_dir.clone(), storage: place.storage.clone() }
+///
+/// # Errors
+/// The address of the database makes no sense.
+pub fn location(place: &PlaceArgs) -> Result<Location, Failure> {
+    Ok(Location {
+        data_dir: place.data_dir.clone(),
+        database: database(&place.database)?,
+        storage: place.storage.clone(),
+    })
+}
+
+/// Reads the address of a database.
+///
+/// # Errors
+/// It makes no sense.
+pub fn database(address: &str) -> Result<Database, Failure> {
+    address.parse().map_err(|error: DatabaseAddressError| {
+        Failure::new(FailureKind::Cloud, format!("--database: {error}")).hint(error.hint())
+    })
 }
 
 /// A failure of the cloud with its causes, and with what to do.
@@ -50,6 +67,8 @@ pub async fn start(arguments: &ServeArgs) -> Result<Server, Failure> {
         admin_password: password_of_environment(),
         may_generate_password: arguments.log_format == LogFormat::Text,
         domain,
+        database: database(&arguments.place.database)?,
+        job_timeout: arguments.job_timeout,
         operations: Operations {
             storage: arguments.place.storage.clone(),
             storage_proxy: arguments.storage_proxy,
@@ -64,6 +83,7 @@ pub async fn start(arguments: &ServeArgs) -> Result<Server, Failure> {
             shutdown_delay: arguments.shutdown_delay,
             shutdown_grace: arguments.shutdown_grace,
         },
+        ..ServerConfig::default()
     };
     Server::start(config).await.map_err(|error| {
         let failure = failed(
@@ -102,7 +122,7 @@ pub async fn init(arguments: &InitArgs) -> Result<String, Failure> {
         })?,
     };
     let admin_password = password(arguments)?;
-    let config = InitConfig { location: location(&arguments.place), domain, admin_email, admin_password };
+    let config = InitConfig { location: location(&arguments.place)?, domain, admin_email, admin_password };
     let domain = config.domain.to_lowercase();
     let admin =
         raito_cloud::init(config).await.map_err(|error| failed(&error, "correct it and try again"))?;

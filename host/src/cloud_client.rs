@@ -11,6 +11,10 @@
 //! | uploads and downloads | [`transfer`] |
 //! | imports, export, usage look-up | [`imports`] |
 //! | metadata of data source and identity store | [`metadata`] |
+//! | triggers: the connection on which the cloud says what to do | [`trigger`] |
+//! | sending, sending again, how long to wait | `repeat` |
+//! | a session lent to a connector | [`session`] |
+//! | what `add-target` asks for | [`sources`] |
 //! | what this build calls itself, and whether it is supported | [`version`] |
 //!
 //! Requests to the API carry `Authorization: token …` (the ID token), `Raito-Domain` as configured, and
@@ -36,7 +40,11 @@ pub mod graphql;
 pub mod imports;
 pub mod jobs;
 pub mod metadata;
+mod repeat;
+pub mod session;
+pub mod sources;
 pub mod transfer;
+pub mod trigger;
 pub mod version;
 
 #[cfg(test)]
@@ -44,12 +52,14 @@ mod tests;
 
 pub use auth::cognito_endpoint;
 pub use error::CloudError;
-pub use imports::{AccessFilter, DataSourceUsage, IdentityImport};
+pub use imports::{AccessFilter, DataSourceUsage, IdentityImport, TagImport};
 pub use jobs::{
     JobRef, JobType, PollInterval, Status, Subtask, SubtaskEvent, SubtaskResult, TaskEvent, TaskResult,
 };
 pub use metadata::{DataSourceMetadata, IdentityStoreMetadata};
+pub use sources::{DataSourceInfo, IdentityStoreInfo};
 pub use transfer::UploadFile;
+pub use trigger::{SyncTrigger, TriggerEvent, TriggerSocket};
 pub use version::{VersionSupport, user_agent};
 
 /// Where Raito Cloud is unless something else is configured.
@@ -113,6 +123,14 @@ pub struct Timing {
     pub upload_retry: [Duration; 2],
     /// After the first and after the second failed sign-in request.
     pub sign_in_retry: [Duration; 2],
+    /// After the first and after the second failed request of another kind.
+    pub request_retry: [Duration; 2],
+    /// When the server asks for patience without saying how much, and the least in any case.
+    pub throttle_wait: Duration,
+    /// The most patience for one request.
+    pub throttle_limit: Duration,
+    /// How long a server may say nothing, and an upload may stand still.
+    pub idle: Duration,
 }
 
 impl Default for Timing {
@@ -124,6 +142,10 @@ impl Default for Timing {
             self_hosted_poll: (ms(20), ms(500)),
             upload_retry: [ms(200), ms(400)],
             sign_in_retry: [ms(200), ms(400)],
+            request_retry: [ms(500), ms(2000)],
+            throttle_wait: ms(1000),
+            throttle_limit: Duration::from_mins(2),
+            idle: Duration::from_mins(2),
         }
     }
 }
@@ -135,13 +157,52 @@ pub struct CloudClient {
     account: Arc<Account>,
 }
 
+/// The clients for both kinds of hosts.
 #[derive(Debug)]
-struct Shared {
-    options: ClientOptions,
+struct Clients {
     /// With the proxies of the environment.
     outside: reqwest::Client,
     /// Without proxies, for this machine.
     inside: reqwest::Client,
+}
+
+impl Clients {
+    /// `idle` is the time after which a server that says nothing has failed.
+    fn new(idle: Option<Duration>) -> Result<Self, CloudError> {
+        let builder = || {
+            let builder = reqwest::Client::builder()
+                .connect_timeout(CONNECT_TIMEOUT)
+                .redirect(without_bodies())
+                .tls_backend_preconfigured(tls()?);
+            Ok::<_, CloudError>(match idle {
+                Some(idle) => builder.read_timeout(idle),
+                None => builder,
+            })
+        };
+        let setup = |error: reqwest::Error| CloudError::Setup { reason: error::text(error) };
+        Ok(Clients {
+            outside: builder()?.build().map_err(setup)?,
+            inside: builder()?.no_proxy().build().map_err(setup)?,
+        })
+    }
+
+    /// A request without any header of ours.
+    fn request(&self, method: Method, url: Url) -> RequestBuilder {
+        if is_this_machine(&url) {
+            self.inside.request(method, url)
+        } else {
+            self.outside.request(method, url)
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Shared {
+    options: ClientOptions,
+    /// For everything but uploads.
+    plain: Clients,
+    /// For uploads, which keep the time themselves: while the file goes out, no answer is expected.
+    uploads: Clients,
     /// Whether the API turned out to be a self-hosted server.
     self_hosted: AtomicBool,
     sign_in: auth::SignIn,
@@ -153,19 +214,10 @@ impl CloudClient {
     /// # Errors
     /// The HTTP client cannot be set up.
     pub fn new(options: ClientOptions, account: Account) -> Result<Self, CloudError> {
-        let builder = || {
-            Ok::<_, CloudError>(
-                reqwest::Client::builder()
-                    .connect_timeout(CONNECT_TIMEOUT)
-                    .redirect(without_bodies())
-                    .tls_backend_preconfigured(tls()?),
-            )
-        };
-        let setup = |error: reqwest::Error| CloudError::Setup { reason: error::text(error) };
         let shared = Shared {
+            plain: Clients::new(Some(options.timing.idle))?,
+            uploads: Clients::new(None)?,
             options,
-            outside: builder()?.build().map_err(setup)?,
-            inside: builder()?.no_proxy().build().map_err(setup)?,
             self_hosted: AtomicBool::new(false),
             sign_in: auth::SignIn::default(),
         };
@@ -183,16 +235,14 @@ impl CloudClient {
         &self.account
     }
 
+    /// Whether files are handed over as paths instead of being uploaded.
+    pub fn hands_over_paths(&self) -> bool {
+        self.shared.options.skip_file_upload
+    }
+
     /// A request without any header of ours.
     fn bare(&self, method: Method, url: Url) -> RequestBuilder {
-        let local = match url.host() {
-            Some(url::Host::Domain(name)) => name == "localhost",
-            Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
-            Some(url::Host::Ipv6(ip)) => ip.is_loopback(),
-            None => false,
-        };
-        let client = if local { &self.shared.inside } else { &self.shared.outside };
-        client.request(method, url)
+        self.shared.plain.request(method, url)
     }
 
     /// The address of an API path.
@@ -201,33 +251,22 @@ impl CloudClient {
         joined.map_err(|error| CloudError::Setup { reason: error.to_string() })
     }
 
-    /// Sends a request to the API with the headers of the account. Any status below 300 is success.
-    async fn call(&self, what: &'static str, request: RequestBuilder) -> Result<Response, CloudError> {
-        let mut request =
-            request.header("Raito-Domain", &self.account.domain).header(header::USER_AGENT, user_agent());
-        if !self.shared.options.skip_authentication {
-            let token = self.token().await?;
-            let mut value =
-                header::HeaderValue::try_from(format!("token {}", token.expose())).map_err(|_| {
-                    CloudError::BadAnswer {
-                        what: "sign-in",
-                        reason: "the token holds characters that no header may have".to_owned(),
-                    }
-                })?;
-            value.set_sensitive(true);
-            request = request.header(header::AUTHORIZATION, value);
-        }
-        let response = send(what, request).await?;
-        self.notice_server(&response);
-        success(what, response).await
-    }
-
     /// Remembers whether an answer of the API came from a self-hosted server, which says so.
     fn notice_server(&self, response: &Response) {
         let server = response.headers().get(header::SERVER);
         if server.is_some_and(|name| name.as_bytes().starts_with(b"raito-cloud/")) {
             self.shared.self_hosted.store(true, Ordering::Relaxed);
         }
+    }
+}
+
+/// Whether an address is one of this machine.
+fn is_this_machine(url: &Url) -> bool {
+    match url.host() {
+        Some(url::Host::Domain(name)) => name == "localhost",
+        Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
+        Some(url::Host::Ipv6(ip)) => ip.is_loopback(),
+        None => false,
     }
 }
 

@@ -15,7 +15,9 @@
 //! [`resolve`] is pure; [`find`] looks for the file.
 
 mod access;
+mod continuous;
 mod document;
+mod enrichers;
 mod error;
 mod file;
 mod keys;
@@ -37,6 +39,8 @@ mod tests;
 pub(crate) use keys::flags as flag_keys;
 
 pub use access::{AccessSettings, BackupSettings, MaxRemovals};
+pub use continuous::ContinuousSettings;
+pub use enrichers::EnricherSettings;
 pub use error::{ConfigError, ConfigErrors, ConfigWarning, Origin, Problem};
 pub use file::{ConfigFile, find};
 pub use locks::{LockDecision, LockRules, LockSettings, PartLock, PatternError};
@@ -44,7 +48,7 @@ pub use overrides::Overrides;
 pub use parameters::Parameters;
 pub use resolve::{Inputs, Purpose, resolve};
 pub use sandbox::{FilesystemAccess, FilesystemGrant, HostPattern, NetworkGrant, SandboxSettings};
-pub use settings::{LogSettings, Settings, SkipSettings, TagSettings, Target, TargetSettings};
+pub use settings::{LogForwarding, LogSettings, Settings, SkipSettings, TagSettings, Target, TargetSettings};
 
 /// Whether a key of a target is one of the client's own, rather than a parameter of its connector.
 pub(crate) fn is_own_key(name: &str) -> bool {

@@ -3,6 +3,8 @@
 mod file;
 mod load;
 mod locate;
+mod original;
 
 pub use load::{Connector, Export, LoadError};
 pub use locate::locate;
+pub use original::original_name;

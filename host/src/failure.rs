@@ -148,6 +148,7 @@ impl From<CloudError> for Failure {
         let kind = match &error {
             CloudError::SignIn { .. }
             | CloudError::NoCredentials { .. }
+            | CloudError::Denied { .. }
             | CloudError::Status { status: 401 | 403, .. } => FailureKind::CloudSignIn,
             CloudError::File { .. } => FailureKind::Unexpected,
             _ => FailureKind::Cloud,
@@ -271,6 +272,17 @@ impl CallContext<'_> {
                 ),
             )
             .hint("nothing was imported by this step; tell the connector's author, or correct the source"),
+            Refusal::RootId(id) => Failure::new(
+                FailureKind::Configuration,
+                format!(
+                    "`data-source-id` is {:?}, which is also the id of an object in the target",
+                    (self.clean)(id)
+                ),
+            )
+            .hint(
+                "the data source and what is in it need ids of their own: give the target another \
+                 `data-source-id`, such as the id that Raito Cloud shows for the data source",
+            ),
             Refusal::Pattern(why) => Failure::new(FailureKind::Configuration, why.clone())
                 .hint("lock patterns are regular expressions, separated by commas"),
             Refusal::Spool(why) => Failure::unexpected(format!("a temporary file cannot be written: {why}"))

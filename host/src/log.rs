@@ -7,7 +7,7 @@
 use std::fmt::{self, Write as _};
 use std::fs::OpenOptions;
 use std::io;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use time::OffsetDateTime;
 use time::macros::format_description;
@@ -17,11 +17,15 @@ use tracing_subscriber::Layer;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, FormattedFields, layer};
-use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::layer::{Context, SubscriberExt};
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
 
+use crate::cloud_client::version::VERSION;
 use crate::config::LogSettings;
+
+/// Where the lines of connectors come from.
+pub(crate) const CONNECTOR: &str = "connector";
 
 /// Starts the log of this process.
 ///
@@ -50,7 +54,65 @@ pub fn start(settings: &LogSettings) -> io::Result<()> {
             )
         }
     };
-    tracing_subscriber::registry().with(output).with(file).try_init().map_err(io::Error::other)
+    let captured = Captured.with_filter(
+        Targets::new()
+            .with_default(LevelFilter::WARN)
+            .with_target("raito", LevelFilter::TRACE)
+            .with_target("raito_cloud", LevelFilter::OFF)
+            .with_target(CONNECTOR, LevelFilter::TRACE),
+    );
+    tracing_subscriber::registry().with(output).with(file).with(captured).try_init().map_err(io::Error::other)
+}
+
+/// Somebody who gets every event of the process, at any level: the log of a task.
+pub(crate) trait Capture: Send + Sync {
+    /// `source` is where the event comes from, [`CONNECTOR`] or a part of this program.
+    fn event(&self, level: Level, source: &str, text: &str);
+}
+
+static CAPTURE: RwLock<Option<Arc<dyn Capture>>> = RwLock::new(None);
+
+/// Ends with its end.
+pub(crate) struct Capturing(());
+
+/// Lets somebody have every event. There is one at a time, as there is one step at a time.
+pub(crate) fn capture(by: Arc<dyn Capture>) -> Capturing {
+    *CAPTURE.write().unwrap_or_else(PoisonError::into_inner) = Some(by);
+    Capturing(())
+}
+
+impl Drop for Capturing {
+    fn drop(&mut self) {
+        *CAPTURE.write().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+}
+
+struct Captured;
+
+impl<S: Subscriber> Layer<S> for Captured {
+    fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
+        let by = CAPTURE.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let Some(by) = by else { return };
+        let mut fields = Fields::default();
+        event.record(&mut fields);
+        let others = &fields.others;
+        let text = if others.is_empty() { fields.message } else { format!("{}:{others}", fields.message) };
+        by.event(*event.metadata().level(), event.metadata().target(), &text);
+    }
+}
+
+/// What this program calls itself in the log of a task.
+pub(crate) fn name() -> String {
+    format!("raito-cli-{VERSION}")
+}
+
+/// The time as it stands in logs: local where the offset is known, else UTC.
+pub(crate) fn local_time() -> String {
+    let now = OffsetDateTime::now_local().unwrap_or_else(|_| OffsetDateTime::now_utc());
+    now.format(format_description!(
+        "[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3][offset_hour sign:mandatory][offset_minute]"
+    ))
+    .unwrap_or_default()
 }
 
 pub(crate) struct Line;
@@ -66,12 +128,7 @@ where
         mut writer: Writer<'_>,
         event: &Event<'_>,
     ) -> fmt::Result {
-        let now = OffsetDateTime::now_local().unwrap_or_else(|_| OffsetDateTime::now_utc());
-        let time = now
-            .format(format_description!(
-                "[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3][offset_hour sign:mandatory][offset_minute]"
-            ))
-            .map_err(|_| fmt::Error)?;
+        let time = local_time();
         let level = match *event.metadata().level() {
             Level::ERROR => "ERROR",
             Level::WARN => "WARN",

@@ -4,6 +4,7 @@
 
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use raito::access::Answer;
 use raito::cli::{
@@ -13,8 +14,12 @@ use raito::cli::{
 use raito::cloud_admin;
 use raito::config::{self, Inputs, Purpose, Settings};
 use raito::failure::{Failure, FailureKind};
+use raito::interrupt;
 use raito::progress::Display;
+use raito::run::RunKind;
+use raito::signals::{Ending, Signals};
 use raito::summary::RunSummary;
+use raito::{continuous, triggers};
 
 // Records are made of many small texts: more than half of the time went into the system's allocator.
 #[global_allocator]
@@ -54,17 +59,32 @@ fn main() -> ExitCode {
 }
 
 async fn run(cli: &Cli, format: Format) -> ExitCode {
-    let (settings, display) = match ready(cli, Purpose::Sync) {
+    let signals = Signals::listen()
+        .map_err(|error| Failure::unexpected(format!("signals cannot be listened to: {error}")));
+    let ready = signals.and_then(|signals| Ok((signals, ready(cli, Purpose::Sync)?)));
+    let (mut signals, (settings, display)) = match ready {
         Ok(ready) => ready,
         Err(failure) => return fail(&failure),
     };
+    if settings.continuous.schedule.is_some() {
+        return run_continuously(cli, format, settings, display, signals).await;
+    }
+    let (interrupter, interrupt) = interrupt::interrupt();
+    let run = raito::run::run(&settings, &RunKind::Full, &interrupt, &display);
+    tokio::pin!(run);
     let summary = tokio::select! {
-        summary = raito::run::run(&settings, &display) => summary,
-        code = interrupted() => {
-            // What was begun is dropped here: temporary files go, and an import that has not begun will not.
+        summary = &mut run => summary,
+        ending = signals.next_of_one_run() => {
+            // What was begun is dropped: temporary files go, and an import that has not begun will not. The cloud is told
+            // as far as it can be reached.
+            interrupter.raise();
+            tokio::select! {
+                _ = run => {}
+                _ = signals.next_of_one_run() => {}
+            }
             display.finish();
             tell("interrupted");
-            return ExitCode::from(code);
+            return ExitCode::from(ending.at_once());
         }
     };
     if let Some(failure) = &summary.failure {
@@ -76,6 +96,66 @@ async fn run(cli: &Cli, format: Format) -> ExitCode {
         Format::Json => json(&summary),
     });
     ExitCode::from(summary.exit_code())
+}
+
+async fn run_continuously(
+    cli: &Cli,
+    format: Format,
+    settings: Settings,
+    display: Display,
+    mut signals: Signals,
+) -> ExitCode {
+    let display = Arc::new(display);
+    let (finisher, finish) = interrupt::interrupt();
+    let (interrupter, interrupt) = interrupt::interrupt();
+    let surroundings = continuous::Surroundings {
+        display: Arc::clone(&display),
+        reload: &|| self::settings(cli, Purpose::Sync),
+        report: &|kind, summary| match format {
+            Format::Text => print(&text(summary)),
+            // One line for each run, so that whoever reads along knows where one ends.
+            Format::Json => print(&line(&RunLine { run: kind.name(), summary })),
+        },
+        finish,
+        interrupt,
+        timing: triggers::Timing::default(),
+    };
+    let work = continuous::run(settings, surroundings);
+    tokio::pin!(work);
+    let (outcome, code) = tokio::select! {
+        outcome = &mut work => (outcome, 0),
+        ending = signals.next() => {
+            tell("ending; a run that is under way finishes first, a second signal ends it");
+            finisher.raise();
+            tokio::select! {
+                outcome = &mut work => (outcome, ending.finished()),
+                ending = signals.next() => {
+                    interrupter.raise();
+                    tokio::select! {
+                        outcome = work => (outcome, ending.at_once()),
+                        _ = signals.next() => (Ok(()), ending.at_once()),
+                    }
+                }
+            }
+        }
+    };
+    display.finish();
+    match outcome {
+        Ok(()) => ExitCode::from(code),
+        Err(failure) => fail(&failure),
+    }
+}
+
+/// A run of continuous mode on one line.
+#[derive(serde::Serialize)]
+struct RunLine<'a> {
+    run: &'static str,
+    #[serde(flatten)]
+    summary: &'a RunSummary,
+}
+
+fn line(value: &impl serde::Serialize) -> String {
+    serde_json::to_string(value).map(|text| text + "\n").unwrap_or_default()
 }
 
 fn text(summary: &RunSummary) -> String {
@@ -222,7 +302,7 @@ async fn serve(global: &GlobalArgs, arguments: &ServeArgs) -> Result<(), Failure
 }
 
 async fn backup(arguments: &BackupFileArgs) -> Result<(), Failure> {
-    let report = raito_cloud::backup(&cloud_admin::location(&arguments.place), &arguments.file)
+    let report = raito_cloud::backup(&cloud_admin::location(&arguments.place)?, &arguments.file)
         .await
         .map_err(|error| cloud_admin::failed(&error, "choose a file that is not there yet"))?;
     print(&match arguments.format {
@@ -233,7 +313,7 @@ async fn backup(arguments: &BackupFileArgs) -> Result<(), Failure> {
 }
 
 async fn restore(arguments: &RestoreArgs) -> Result<(), Failure> {
-    let place = cloud_admin::location(&arguments.place);
+    let place = cloud_admin::location(&arguments.place)?;
     let report = raito_cloud::restore(&place, &arguments.file, arguments.force)
         .await
         .map_err(|error| cloud_admin::failed(&error, "nothing was changed; see the cause"))?;
@@ -247,24 +327,21 @@ async fn restore(arguments: &RestoreArgs) -> Result<(), Failure> {
 /// Waits for an interrupt or, where there is one, the signal with which service managers end a program; gives the exit
 /// code that shells expect for it.
 async fn interrupted() -> u8 {
-    const INTERRUPTED: u8 = 130;
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
-            return tokio::select! {
-                _ = terminate.recv() => 143,
-                _ = tokio::signal::ctrl_c() => INTERRUPTED,
-            };
+    match Signals::listen() {
+        Ok(mut signals) => signals.next_of_one_run().await.at_once(),
+        Err(_) => {
+            let _ = tokio::signal::ctrl_c().await;
+            Ending::Interrupted.at_once()
         }
     }
-    let _ = tokio::signal::ctrl_c().await;
-    INTERRUPTED
 }
 
+/// The text is not repeated in an error: it may hold a password.
 async fn status(arguments: &StatusArgs) -> Result<(), Failure> {
-    let status = raito_cloud::status(&arguments.data_dir).await.map_err(|error| {
-        Failure::new(FailureKind::Cloud, error.to_string()).hint("give the folder with --data-dir")
+    let database = cloud_admin::database(&arguments.database)?;
+    let status = raito_cloud::status(&arguments.data_dir, &database).await.map_err(|error| {
+        Failure::new(FailureKind::Cloud, error.to_string())
+            .hint("give the folder with --data-dir, or the database with --database")
     })?;
     print(&match arguments.format {
         Format::Text => raito::cloud_status::text(&status),

@@ -15,6 +15,7 @@ pub mod json;
 pub mod list;
 pub mod plan;
 pub mod statement;
+pub mod tag;
 
 use serde::{Serialize, Serializer};
 

@@ -10,8 +10,8 @@
 //! ```
 //!
 //! The steps of a target, in the order of the protocol: data objects ([`data_source`]), users and groups
-//! ([`identity_store`]), access controls to the target and from it ([`access`]), statements ([`data_usage`]). The
-//! first step that fails ends its target; the other targets still run. Each step is told to Raito Cloud as a task
+//! ([`identity_store`]), access controls to the target and from it ([`access`]), statements ([`data_usage`]), tags of a
+//! catalogue ([`tags`]), resources of Raito Cloud ([`resource_provider`]). The first step that fails ends its target; the other targets still run. Each step is told to Raito Cloud as a task
 //! of the target's job ([`task`]).
 
 use std::path::PathBuf;
@@ -20,6 +20,7 @@ use std::time::Instant;
 use crate::cloud_client::{CloudClient, VersionSupport};
 use crate::config::Settings;
 use crate::failure::Failure;
+use crate::interrupt::Interrupt;
 use crate::progress::Display;
 use crate::sandbox::{CacheLocation, Sandbox};
 use crate::summary::{RunSummary, TargetSummary};
@@ -28,18 +29,30 @@ mod access;
 mod cloud;
 mod data_source;
 mod data_usage;
+mod enrich;
 mod identity_store;
+mod kind;
 mod metadata;
+mod resource_provider;
+mod tags;
 mod target;
 mod task;
+mod task_log;
 
 pub use cloud::Cloud;
+pub use kind::RunKind;
 
-/// Runs all targets that the settings select.
-pub async fn run(settings: &Settings, display: &Display) -> RunSummary {
+/// Runs all targets that the settings select and that this kind of run concerns. An interrupt ends the run where it is:
+/// the job at hand is told to have failed, and what was begun is dropped.
+pub async fn run(
+    settings: &Settings,
+    kind: &RunKind,
+    interrupt: &Interrupt,
+    display: &Display,
+) -> RunSummary {
     let started = Instant::now();
     let mut summary = RunSummary { targets: Vec::new(), failure: None, elapsed: started.elapsed() };
-    if let Err(failure) = run_targets(settings, display, &mut summary.targets).await {
+    if let Err(failure) = run_targets(settings, kind, interrupt, display, &mut summary.targets).await {
         summary.failure = Some(failure);
     }
     summary.elapsed = started.elapsed();
@@ -48,18 +61,31 @@ pub async fn run(settings: &Settings, display: &Display) -> RunSummary {
 
 async fn run_targets(
     settings: &Settings,
+    kind: &RunKind,
+    interrupt: &Interrupt,
     display: &Display,
     done: &mut Vec<TargetSummary>,
 ) -> Result<(), Failure> {
-    let selected = settings.selected()?;
+    let mut selected = settings.selected()?;
+    if *kind != RunKind::Full {
+        selected.retain(|target| target.settings.as_ref().is_ok_and(|target| kind.concerns(target)));
+        if selected.is_empty() {
+            display.line("no target here is concerned");
+            return Ok(());
+        }
+    }
     let sandbox = Sandbox::shared(&cache_location())?;
     let cloud = Cloud::open(settings).await?;
     let outcome = async {
-        let mut version_checked = false;
+        let mut version_checked = *kind != RunKind::Full;
         let mut jobs = Vec::new();
         for target in selected {
-            let (summary, client) =
-                target::run(settings, target, &sandbox, &cloud, &mut version_checked, display).await;
+            if interrupt.is_raised() {
+                return Err(interrupted());
+            }
+            let surroundings =
+                target::Surroundings { settings, kind, interrupt, sandbox: &sandbox, cloud: &cloud, display };
+            let (summary, client) = target::run(&surroundings, target, &mut version_checked).await;
             if let Some(failure) = &summary.failure {
                 display.failure(Some(&summary.target), failure);
             }
@@ -67,6 +93,9 @@ async fn run_targets(
                 add_job(&mut jobs, client, job);
             }
             done.push(summary);
+        }
+        if interrupt.is_raised() {
+            return Err(interrupted());
         }
         for (client, jobs) in &jobs {
             if !client.end_of_targets_sync(jobs).await? {
@@ -76,8 +105,18 @@ async fn run_targets(
         Ok(())
     }
     .await;
-    cloud.close().await;
+    if interrupt.is_raised() {
+        // Whoever interrupts does not wait for an embedded cloud to finish what it has: its next start does.
+        drop(cloud);
+    } else {
+        cloud.close().await;
+    }
     outcome
+}
+
+/// What became of a run that was interrupted.
+fn interrupted() -> Failure {
+    Failure::unexpected("interrupted")
 }
 
 /// Targets may belong to different accounts, and each account is told about its own jobs.

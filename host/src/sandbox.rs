@@ -12,6 +12,7 @@
 //! | UDP | [`udp`] | nothing |
 //! | files | [`instance`] | `filesystem` |
 //! | parameters | [`instance`] | the target's keys |
+//! | a session with Raito Cloud | [`session`] | exporting `resource-provider` |
 //! | log, standard output and error | [`log`] | always, as text |
 //! | clocks, random numbers | WASI's own | always |
 //! | memory, tables, time | [`limits`], [`instance`] | `memory`, `timeout` |
@@ -26,6 +27,7 @@ mod limits;
 mod log;
 mod lookup;
 pub mod network;
+mod session;
 mod tls;
 mod udp;
 
@@ -34,3 +36,4 @@ pub use instance::{CallError, Grants, Instance, State};
 pub use limits::LimitHit;
 pub use log::{ConnectorLog, defused, escaped};
 pub use network::Denial;
+pub use session::Session;

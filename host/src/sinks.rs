@@ -15,6 +15,8 @@ mod progress;
 pub mod spool;
 mod statements;
 mod tag_rules;
+mod tags;
+mod tally;
 
 use std::sync::Arc;
 
@@ -22,18 +24,17 @@ use serde::Serialize;
 
 pub use access_controls::{AccessControlSink, AccessControlSource, FeedbackSink, FeedbackTotals};
 pub(crate) use access_controls::{FeedbackError, FeedbackReport};
-pub use data_objects::{DataObjectRules, DataObjectSink};
+pub use data_objects::{DataObjectRules, DataObjectSink, DataObjectSource};
 pub use identities::{GroupSink, UserSink};
 pub use plans::{PlanSink, PlanTotals};
 pub use progress::{Progress, Refusal};
 pub use statements::StatementSink;
 pub use tag_rules::TagRules;
+pub use tags::TagSink;
+pub use tally::Tally;
 
 use crate::contract::types::{RecordProblem, SinkError};
 use spool::{Spool, SpoolFile};
-
-/// A resource of the contract that this host hands to no connector.
-pub enum NotOffered {}
 
 /// Writes records of one kind into files.
 pub struct RecordWriter {

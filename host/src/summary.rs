@@ -25,6 +25,10 @@ pub enum Step {
     AccessFromTarget,
     /// Statements.
     DataUsage,
+    /// Tags of a catalogue.
+    Tags,
+    /// Resources of Raito Cloud.
+    ResourceProvider,
 }
 
 impl Step {
@@ -36,6 +40,8 @@ impl Step {
             Step::AccessToTarget => "access to target",
             Step::AccessFromTarget => "access from target",
             Step::DataUsage => "data usage",
+            Step::Tags => "tags",
+            Step::ResourceProvider => "resource provider",
         }
     }
 }

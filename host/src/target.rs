@@ -10,12 +10,12 @@ use wasmtime::Store;
 use wasmtime::component::Instance as ComponentInstance;
 
 use crate::config::{Settings, TargetSettings};
-use crate::connector::{Connector, locate};
+use crate::connector::{Connector, LoadError, locate, original_name};
 use crate::contract::exports::info::ConnectorInfo;
 use crate::contract::types;
 use crate::failure::{CallContext, Failure, FailureKind};
 use crate::progress::Display;
-use crate::sandbox::{ConnectorLog, Grants, Instance, Sandbox, State};
+use crate::sandbox::{ConnectorLog, Grants, Instance, Sandbox, Session, State};
 use crate::secret::is_secret_name;
 use crate::sinks::spool::{Layout, Spool, numbered};
 use crate::sinks::{Progress, RecordWriter};
@@ -28,6 +28,8 @@ pub use parameters::describe;
 
 /// A target whose connector can be called.
 pub(crate) struct LoadedTarget<'a> {
+    /// What counts for the whole run.
+    pub(crate) run: &'a Settings,
     pub(crate) settings: &'a TargetSettings,
     pub(crate) sandbox: &'a Arc<Sandbox>,
     pub(crate) connector: Connector,
@@ -45,7 +47,31 @@ impl<'a> LoadedTarget<'a> {
     /// # Errors
     /// The connector cannot be loaded, or the target does not fit it.
     pub(crate) async fn load(
-        settings: &Settings,
+        settings: &'a Settings,
+        target: &'a TargetSettings,
+        sandbox: &'a Arc<Sandbox>,
+        display: &'a Display,
+    ) -> Result<Self, Failure> {
+        LoadedTarget::load_as(Connector::expect_step, settings, target, sandbox, display).await
+    }
+
+    /// Likewise for an enricher, whose settings are those of its target but for the connector.
+    ///
+    /// # Errors
+    /// The connector cannot be loaded, is no enricher, or its settings do not fit it.
+    pub(crate) async fn load_enricher(
+        settings: &'a Settings,
+        enricher: &'a TargetSettings,
+        sandbox: &'a Arc<Sandbox>,
+        display: &'a Display,
+    ) -> Result<Self, Failure> {
+        LoadedTarget::load_as(Connector::expect_enricher, settings, enricher, sandbox, display).await
+    }
+
+    /// `expect` says whether the connector is of the kind that is wanted.
+    async fn load_as(
+        expect: fn(&Connector) -> Result<(), LoadError>,
+        settings: &'a Settings,
         target: &'a TargetSettings,
         sandbox: &'a Arc<Sandbox>,
         display: &'a Display,
@@ -59,8 +85,9 @@ impl<'a> LoadedTarget<'a> {
         });
         let compiled = display.during(&what, None, compiling).await;
         let connector = compiled.map_err(|error| Failure::unexpected(error.to_string()))??;
-        connector.expect_step()?;
+        expect(&connector)?;
         let info = describe(sandbox, &connector).await?;
+        check_version(target, &info, display)?;
         let given = parameters::of_connector(&target.parameters);
         parameters::check(&info, &given)?;
         let secret = |name: &str| {
@@ -79,6 +106,7 @@ impl<'a> LoadedTarget<'a> {
             Failure::unexpected(format!("no folder for temporary files can be made: {error}"))
         })?;
         Ok(LoadedTarget {
+            run: settings,
             settings: target,
             sandbox,
             connector,
@@ -103,9 +131,28 @@ impl<'a> LoadedTarget<'a> {
         F: AsyncFnOnce(&mut Store<State>, &ComponentInstance) -> wasmtime::Result<Result<T, types::Error>>,
         F: Send + 'static,
     {
+        self.call_with(title, progress, Session::default(), work).await
+    }
+
+    /// Likewise, and lends it a session with Raito Cloud.
+    pub(crate) async fn call_with<T, F>(
+        &self,
+        title: &str,
+        progress: &Arc<Progress>,
+        session: Session,
+        work: F,
+    ) -> Result<T, Failure>
+    where
+        T: Send + 'static,
+        F: AsyncFnOnce(&mut Store<State>, &ComponentInstance) -> wasmtime::Result<Result<T, types::Error>>,
+        F: Send + 'static,
+    {
         let explain = |error| self.with_call_context(|context| context.failure(error));
+        tracing::debug!(target: "raito", "{title}");
+        let mut grants = self.grants.clone();
+        grants.session = session;
         let instance =
-            Instance::new(self.sandbox.engine(), self.connector.linked(), &self.grants).map_err(explain)?;
+            Instance::new(self.sandbox.engine(), self.connector.linked(), &grants).map_err(explain)?;
         self.log.begin_call();
         let outcome = self.display.during(title, Some(progress), instance.call(work)).await;
         if let Some(refusal) = progress.refusal() {
@@ -147,6 +194,28 @@ impl<'a> LoadedTarget<'a> {
     }
 }
 
+/// Compares the version that the target asks for with that of the connector. A version of a connector of Raito's own CLI
+/// says nothing about ours; whoever asks for one is told so.
+fn check_version(target: &TargetSettings, info: &ConnectorInfo, display: &Display) -> Result<(), Failure> {
+    let Some(wanted) = &target.connector_version else { return Ok(()) };
+    if info.version == wanted.to_string() {
+        return Ok(());
+    }
+    let (name, found) = (&target.connector_name, &info.version);
+    if original_name(name).is_some() {
+        display.warning(&format!(
+            "{}: `connector-version` {wanted} is a version of another program; the connector found for `{name}` is \
+             version {found}",
+            target.name
+        ));
+        return Ok(());
+    }
+    let message =
+        format!("the connector `{name}` is version {found}, and `connector-version` asks for {wanted}");
+    Err(Failure::new(FailureKind::ConnectorLoad, message)
+        .hint("put that version where the connector is looked for, or write `connector-version: latest`"))
+}
+
 /// The failure that a file which could not be ended means: a fault of this machine, not of the connector.
 pub(crate) fn spool_failure(error: &std::io::Error) -> Failure {
     Failure::unexpected(format!("a temporary file cannot be written: {error}"))
@@ -185,6 +254,11 @@ impl Files {
         let path = self.folder.join(format!("{}-{part}-{time}.{extension}", self.name));
         self.given.lock().unwrap_or_else(PoisonError::into_inner).push(path.clone());
         path
+    }
+
+    /// Adds a path that somebody else made.
+    pub(crate) fn add(&self, path: PathBuf) {
+        self.given.lock().unwrap_or_else(PoisonError::into_inner).push(path);
     }
 
     /// The files that were written. One that was split has a counter in each of its names.

@@ -128,7 +128,6 @@ fn bench(workspace: &Workspace, arguments: impl Iterator<Item = OsString>) -> Re
     let named = arguments.next_if(|argument| NAMES.iter().any(|name| argument == name));
     let name = named.as_ref().and_then(|name| name.to_str()).unwrap_or("pipeline");
     let mut cargo = workspace.cargo();
-    let package = if name == "import" { "raito-cloud" } else { "raito" };
     match name {
         "import" => {}
         "plan" => {
@@ -141,7 +140,7 @@ fn bench(workspace: &Workspace, arguments: impl Iterator<Item = OsString>) -> Re
             cargo.env(test_run::GUESTS_VARIABLE, components::build_guests(workspace, &target)?);
         }
     }
-    cargo.args(["bench", "--package", package, "--bench", name, "--"]);
+    cargo.args(["bench", "--package", "raito", "--bench", name, "--"]);
     process::become_command(cargo.args(arguments))
 }
 

@@ -2,9 +2,9 @@
 
 use sqlx::Row;
 
-use super::{Principal, Role};
+use super::{Principal, roles};
 use crate::ids::{fingerprint, new_secret, now};
-use crate::store::Store;
+use crate::store::{Connection, Store};
 
 /// How long an identity token is accepted, in seconds.
 pub(crate) const ID_TOKEN_SECONDS: i64 = 3600;
@@ -72,13 +72,28 @@ pub(crate) async fn holder(
 /// The caller behind an identity token, with roles as they are now.
 pub(crate) async fn principal(store: &Store, token: &str) -> Result<Option<Principal>, sqlx::Error> {
     let Some(user_id) = holder(store, token, TokenKind::Id).await? else { return Ok(None) };
-    let rows = sqlx::query("SELECT role FROM global_roles WHERE user_id = $1")
-        .bind(&user_id)
-        .fetch_all(store.pool())
+    Ok(Some(with_roles(store, user_id).await?))
+}
+
+/// A user as a caller, if they may still sign in: for connections that outlive their token.
+pub(crate) async fn user(store: &Store, user_id: &str) -> Result<Option<Principal>, sqlx::Error> {
+    let found = sqlx::query("SELECT id FROM users WHERE id = $1 AND is_raito_user = 1")
+        .bind(user_id)
+        .fetch_optional(store.pool())
         .await?;
-    let mut roles = Vec::with_capacity(rows.len());
-    for row in rows {
-        roles.extend(Role::from_id(row.try_get(0)?));
+    match found {
+        Some(row) => Ok(Some(with_roles(store, row.try_get(0)?).await?)),
+        None => Ok(None),
     }
-    Ok(Some(Principal { user_id, roles }))
+}
+
+async fn with_roles(store: &Store, user_id: String) -> Result<Principal, sqlx::Error> {
+    let roles = roles::global(store, &user_id).await?;
+    Ok(Principal { user_id, roles })
+}
+
+/// Signs a user out everywhere.
+pub(crate) async fn revoke_all(connection: &mut Connection, user_id: &str) -> Result<(), sqlx::Error> {
+    sqlx::query("DELETE FROM tokens WHERE user_id = $1").bind(user_id).execute(connection).await?;
+    Ok(())
 }

@@ -2,10 +2,10 @@
 
 use sqlx::Row;
 
-use super::{Role, password};
+use super::{Role, password, roles, tokens};
 use crate::CloudError;
 use crate::ids::{new_id, now};
-use crate::store::Store;
+use crate::store::{Connection, Store};
 
 /// What is needed to let somebody sign in.
 #[derive(Clone)]
@@ -33,14 +33,43 @@ impl std::fmt::Debug for NewUser {
 
 /// Creates the user, or gives the user of that e-mail address the password and the roles. Returns the id.
 pub(crate) async fn put(store: &Store, user: NewUser) -> Result<String, CloudError> {
+    let email = checked_email(&user)?;
+    let hash = password::hash(user.password.clone()).await?;
+    let mut transaction = store.begin().await?;
+    let id = write(&mut transaction, &user, &email, hash).await?;
+    transaction.commit().await?;
+    Ok(id)
+}
+
+/// Does the same unless there is an administrator already; None then. Several servers may ask at the same time.
+pub(crate) async fn put_first(store: &Store, user: NewUser) -> Result<Option<String>, CloudError> {
+    let email = checked_email(&user)?;
+    let hash = password::hash(user.password.clone()).await?;
+    let mut transaction = store.begin().await?;
+    if any(&mut transaction).await? {
+        return Ok(None);
+    }
+    let id = write(&mut transaction, &user, &email, hash).await?;
+    transaction.commit().await?;
+    Ok(Some(id))
+}
+
+fn checked_email(user: &NewUser) -> Result<String, CloudError> {
     let email = user.email.trim().to_owned();
-    let complete = email.split_once('@').is_some_and(|(name, host)| !name.is_empty() && !host.is_empty());
-    if !complete || email.contains(char::is_whitespace) {
+    if !is_email(&email) {
+        let email = email.escape_debug();
         return Err(CloudError::Invalid { reason: format!("`{email}` is not an e-mail address") });
     }
-    let hash = password::hash(user.password).await?;
+    Ok(email)
+}
+
+async fn write(
+    connection: &mut Connection,
+    user: &NewUser,
+    email: &str,
+    hash: String,
+) -> Result<String, CloudError> {
     let user_type = if user.machine { "Machine" } else { "Human" };
-    let mut transaction = store.begin().await?;
     let id: String = sqlx::query(
         "INSERT INTO users (id, name, email, email_key, user_type, is_raito_user, password_hash, created_at, modified_at) \
          VALUES ($1, $2, $2, $3, $4, 1, $5, $6, $6) \
@@ -48,26 +77,40 @@ pub(crate) async fn put(store: &Store, user: NewUser) -> Result<String, CloudErr
          password_hash = excluded.password_hash, modified_at = excluded.modified_at RETURNING id",
     )
     .bind(new_id())
-    .bind(&email)
+    .bind(email)
     .bind(email.to_lowercase())
     .bind(user_type)
     .bind(hash)
     .bind(now())
-    .fetch_one(&mut *transaction)
+    .fetch_one(&mut *connection)
     .await?
     .try_get(0)?;
     // Whoever knew the old password is signed out.
-    sqlx::query("DELETE FROM tokens WHERE user_id = $1").bind(&id).execute(&mut *transaction).await?;
-    sqlx::query("DELETE FROM global_roles WHERE user_id = $1").bind(&id).execute(&mut *transaction).await?;
-    for role in user.roles {
-        sqlx::query("INSERT INTO global_roles (user_id, role) VALUES ($1, $2) ON CONFLICT DO NOTHING")
-            .bind(&id)
-            .bind(role.id())
-            .execute(&mut *transaction)
-            .await?;
-    }
-    transaction.commit().await?;
+    tokens::revoke_all(&mut *connection, &id).await?;
+    set_global_roles(&mut *connection, &id, &user.roles).await?;
     Ok(id)
+}
+
+/// Whether a text has the form of an e-mail address: the rest is for whoever sends mail to find out.
+pub(crate) fn is_email(text: &str) -> bool {
+    let complete = text.split_once('@').is_some_and(|(name, host)| !name.is_empty() && !host.is_empty());
+    complete && !text.contains(char::is_whitespace)
+}
+
+/// Replaces the global roles that a user holds itself. Those held already keep their id.
+pub(crate) async fn set_global_roles(
+    connection: &mut Connection,
+    user: &str,
+    wanted: &[Role],
+) -> Result<(), sqlx::Error> {
+    for role in Role::ALL {
+        if wanted.contains(&role) {
+            roles::assign(connection, role.id(), None, ("user", user)).await?;
+        } else {
+            roles::unassign(connection, role.id(), None, user).await?;
+        }
+    }
+    Ok(())
 }
 
 /// The id of the user with this e-mail address and password, if they may sign in.
@@ -88,11 +131,7 @@ pub(crate) async fn sign_in(
 }
 
 /// Whether anybody can sign in.
-pub(crate) async fn any(store: &Store) -> Result<bool, sqlx::Error> {
+pub(crate) async fn any(connection: &mut Connection) -> Result<bool, sqlx::Error> {
     // A machine credential of an embedded server does not count as somebody who administers.
-    Ok(sqlx::query("SELECT 1 FROM global_roles WHERE role = $1 LIMIT 1")
-        .bind(Role::Admin.id())
-        .fetch_optional(store.pool())
-        .await?
-        .is_some())
+    roles::has_admin(connection).await
 }

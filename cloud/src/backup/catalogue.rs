@@ -122,7 +122,7 @@ mod tests {
     #[tokio::test]
     async fn every_table_of_the_schema_can_be_held_by_a_backup() {
         let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(folder.path()).await.unwrap();
+        let store = Store::open(folder.path(), &crate::store::Database::Folder).await.unwrap();
         let mut connection = store.pool().acquire().await.unwrap();
         let names: Vec<String> =
             tables(&mut connection).await.unwrap().into_iter().map(|table| table.name).collect();

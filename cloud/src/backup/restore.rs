@@ -18,7 +18,7 @@ use super::catalogue::{self, Kind, Table};
 use super::{BackupReport, Location};
 use crate::CloudError;
 use crate::files::{Draft, Files, is_key};
-use crate::lock::DataLock;
+use crate::lock;
 use crate::store::{self, Connection, Store};
 
 /// Values in one statement.
@@ -41,8 +41,9 @@ pub async fn restore(location: &Location, source: &Path, force: bool) -> Result<
     if manifest.schema_version > store::schema_version() {
         return Err(refused("a newer version of this program wrote it".to_owned()));
     }
-    let lock = DataLock::take(&location.data_dir)?;
-    let store = Store::open(&location.data_dir).await?;
+    lock::create(&location.data_dir)?;
+    let lock = location.lock()?;
+    let store = Store::open(&location.data_dir, &location.database).await?;
     let outcome = take_over(&store, location, file, &manifest, force).await;
     store.close().await;
     drop(lock);

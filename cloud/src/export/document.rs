@@ -1,16 +1,13 @@
 //! The shape of an access provider in the access file.
 
 use std::collections::BTreeSet;
-use std::io::Write;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
-use super::what::Unpacked;
-use crate::import::WorkError;
 use crate::records::DataObjectReference;
 
-/// An access provider of the file, without `what` and `deleteWhat`, which may be too long to be held; member
-/// names are those of the format.
+/// An access provider of the file, without `who`, `deletedWho`, `what` and `deleteWhat`, which may be too long to
+/// be held for a whole page; member names are those of the format.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Document {
@@ -22,8 +19,6 @@ pub(super) struct Document {
     pub(super) kind: Option<String>,
     pub(super) external_id: Option<String>,
     pub(super) action: String,
-    pub(super) who: WhoLists,
-    pub(super) deleted_who: Option<WhoLists>,
     pub(super) delete: bool,
     pub(super) who_locked: Option<bool>,
     pub(super) inheritance_locked: Option<bool>,
@@ -39,8 +34,8 @@ pub(super) struct Document {
 }
 
 /// Who, in the words of the target. Sets, so that the order is always the same.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub(super) struct WhoLists {
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub(super) users: BTreeSet<String>,
@@ -53,15 +48,14 @@ pub(super) struct WhoLists {
 }
 
 impl WhoLists {
-    /// What is here and not in `other`.
-    fn without(&self, other: &Self) -> Self {
-        let minus = |a: &BTreeSet<String>, b: &BTreeSet<String>| a.difference(b).cloned().collect();
-        Self {
-            users: minus(&self.users, &other.users),
-            groups: minus(&self.groups, &other.groups),
-            inherit_from: minus(&self.inherit_from, &other.inherit_from),
-            recipients: minus(&self.recipients, &other.recipients),
-        }
+    /// Adds a name to one of the lists.
+    pub(super) fn insert(&mut self, list: &str, name: String) {
+        match list {
+            "users" => self.users.insert(name),
+            "groups" => self.groups.insert(name),
+            "inheritFrom" => self.inherit_from.insert(name),
+            _ => self.recipients.insert(name),
+        };
     }
 }
 
@@ -73,75 +67,23 @@ pub(super) struct WhatEntry {
     pub(super) permissions: BTreeSet<String>,
 }
 
-/// A what-item as it was granted.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-pub(super) struct Granted {
-    pub(super) data_object: DataObjectReference,
-    pub(super) permissions: Vec<String>,
-    pub(super) global_permissions: Vec<String>,
-}
-
-/// What was handed out: kept to tell later what has gone.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub(super) struct Snapshot {
-    pub(super) who: WhoLists,
-    pub(super) what: Vec<Granted>,
-    /// Of what it was unpacked to.
-    pub(super) what_hash: i64,
-}
-
 /// An access provider on its way into the file.
 pub(super) struct Entry {
     pub(super) document: Document,
-    /// `inheritFrom` with `ID:` for everything managed here, whether or not it is in this file, so that
-    /// partial and complete files can be compared.
-    pub(super) inherits: BTreeSet<String>,
-    pub(super) granted: Vec<Granted>,
     pub(super) version: i64,
     pub(super) synced_version: i64,
-    pub(super) applied: Option<Snapshot>,
-    pub(super) warnings: Vec<String>,
+    pub(super) status: String,
+    /// The fingerprint of what was applied.
+    pub(super) applied: Option<String>,
+    /// Whether read, write or admin have to be unpacked, which is done one access provider at a time.
+    pub(super) words: bool,
 }
 
 impl Entry {
-    /// What the file will say about who and what.
-    pub(super) fn snapshot(&self, what_hash: i64) -> Snapshot {
-        let who = WhoLists { inherit_from: self.inherits.clone(), ..self.document.who.clone() };
-        Snapshot { who, what: self.granted.clone(), what_hash }
-    }
-
     /// Whether the target may differ: it was changed here, or what it resolves to has changed.
-    pub(super) fn out_of_sync(&self, what_hash: i64) -> bool {
-        let wanted = self.snapshot(what_hash);
+    pub(super) fn out_of_sync(&self, fingerprint: &str) -> bool {
         self.document.delete
             || self.synced_version < self.version
-            || self
-                .applied
-                .as_ref()
-                .is_none_or(|applied| applied.who != wanted.who || applied.what_hash != wanted.what_hash)
-    }
-
-    /// Fills in who was applied before and is no longer wanted.
-    pub(super) fn fill_removed(&mut self) {
-        let Some(applied) = &self.applied else { return };
-        let gone = applied.who.without(&self.snapshot(0).who);
-        self.document.deleted_who = (gone != WhoLists::default()).then_some(gone);
-    }
-
-    /// Writes the access provider, whose what-lists were unpacked before.
-    pub(super) async fn write(
-        &self,
-        file: &mut impl Write,
-        what: &mut Unpacked<'_>,
-    ) -> Result<(), WorkError> {
-        let head = serde_json::to_vec(&self.document).map_err(std::io::Error::from)?;
-        file.write_all(head.strip_suffix(b"}").unwrap_or(&head))?;
-        file.write_all(b",\"what\":")?;
-        what.write_wanted(file).await?;
-        file.write_all(b",\"deleteWhat\":")?;
-        what.write_removed(file).await?;
-        Ok(file.write_all(b"}")?)
+            || self.applied.as_deref() != Some(fingerprint)
     }
 }

@@ -77,14 +77,14 @@ enum DataComparisonExpressionEntityType {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
 #[graphql(rename_items = "PascalCase")]
-enum BinaryExpressionAggregatorOperator {
+pub(super) enum BinaryExpressionAggregatorOperator {
     And,
     Or,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Enum)]
 #[graphql(rename_items = "PascalCase")]
-enum BinaryExpressionUnaryExpressionOperator {
+pub(super) enum BinaryExpressionUnaryExpressionOperator {
     Not,
 }
 

@@ -76,15 +76,15 @@ struct EndOfTargetsSyncInput {
     job_ids: Vec<String>,
 }
 
-/// A run of one target.
+/// A job was created or its state noted.
 #[derive(SimpleObject)]
-struct Job {
+struct JobReceipt {
     job_id: String,
 }
 
-/// A step of a job.
+/// An event of a task, or of one of its subtasks, was noted.
 #[derive(SimpleObject)]
-struct Task {
+struct TaskReceipt {
     job_id: String,
     job_type: String,
 }
@@ -246,20 +246,6 @@ enum EndOfTargetsSyncResult {
     PermissionDenied(PermissionDeniedError),
 }
 
-/// Where a client listens for triggers.
-#[derive(SimpleObject)]
-struct CliTriggerUrl {
-    /// Empty: there are no triggers.
-    url: String,
-}
-
-/// The trigger address, or why it was refused.
-#[derive(Union)]
-enum CliTriggerUrlResult {
-    Url(CliTriggerUrl),
-    PermissionDenied(PermissionDeniedError),
-}
-
 /// Which clients are served.
 #[derive(SimpleObject)]
 struct SupportedCliVersion {
@@ -300,6 +286,7 @@ impl JobQuery {
         .await
         .map_err(internal)?;
         let Some(row) = row else { return Err(format!("there is no subtask `{subtask_id}`").into()) };
+        cloud.sightings.note(&job_id);
         let outcome: Option<String> = row.try_get(2).map_err(internal)?;
         Ok(Some(Subtask {
             job_id,
@@ -322,15 +309,6 @@ impl JobQuery {
             deprecated_versions: None,
         }
     }
-
-    /// Where to listen for triggers.
-    #[expect(clippy::unused_async, reason = "resolvers are asynchronous")]
-    async fn cli_trigger_url(&self, context: &Context<'_>) -> async_graphql::Result<CliTriggerUrlResult> {
-        Ok(match permit(context, Permission::Synchronize)? {
-            Ok(_) => CliTriggerUrlResult::Url(CliTriggerUrl { url: String::new() }),
-            Err(denied) => CliTriggerUrlResult::PermissionDenied(denied),
-        })
-    }
 }
 
 #[derive(Default)]
@@ -339,14 +317,14 @@ pub(super) struct JobMutation;
 #[Object]
 impl JobMutation {
     /// Begins a job.
-    async fn create_job(&self, context: &Context<'_>, input: JobInput) -> async_graphql::Result<Job> {
+    async fn create_job(&self, context: &Context<'_>, input: JobInput) -> async_graphql::Result<JobReceipt> {
         allow(context, Permission::Synchronize)?;
         let time = moment(input.event_time);
         let job_id =
             report::create_job(&cloud(context)?.store, input.data_source_id, input.identity_store_id, time)
                 .await
                 .map_err(internal)?;
-        Ok(Job { job_id })
+        Ok(JobReceipt { job_id })
     }
 
     /// Notes the state of a job.
@@ -355,14 +333,14 @@ impl JobMutation {
         context: &Context<'_>,
         id: String,
         input: JobInput,
-    ) -> async_graphql::Result<Job> {
+    ) -> async_graphql::Result<JobReceipt> {
         allow(context, Permission::Synchronize)?;
         let status = input.status.ok_or_else(|| async_graphql::Error::new("status is missing"))?;
         let errors = input.errors.unwrap_or_default();
         let done =
             report::update_job(&cloud(context)?.store, &id, status, &errors, moment(input.event_time)).await;
         found(done, &id)?;
-        Ok(Job { job_id: id })
+        Ok(JobReceipt { job_id: id })
     }
 
     /// Notes the state of a task.
@@ -370,7 +348,7 @@ impl JobMutation {
         &self,
         context: &Context<'_>,
         input: TaskEventInput,
-    ) -> async_graphql::Result<Task> {
+    ) -> async_graphql::Result<TaskReceipt> {
         allow(context, Permission::Synchronize)?;
         check_job_type(&input.job_type)?;
         let event = Event {
@@ -386,7 +364,7 @@ impl JobMutation {
             result: serde_json::to_value(input.result)?,
         };
         found(report::task_event(&cloud(context)?.store, &event, &report).await, &input.job_id)?;
-        Ok(Task { job_id: input.job_id, job_type: input.job_type })
+        Ok(TaskReceipt { job_id: input.job_id, job_type: input.job_type })
     }
 
     /// Notes the state of a subtask that the client works on.
@@ -394,7 +372,7 @@ impl JobMutation {
         &self,
         context: &Context<'_>,
         input: SubtaskInput,
-    ) -> async_graphql::Result<Task> {
+    ) -> async_graphql::Result<TaskReceipt> {
         allow(context, Permission::Synchronize)?;
         check_job_type(&input.job_type)?;
         let event = Event {
@@ -408,7 +386,7 @@ impl JobMutation {
             report::subtask_event(&cloud(context)?.store, &event, input.received_date).await,
             &input.job_id,
         )?;
-        Ok(Task { job_id: input.job_id, job_type: input.job_type })
+        Ok(TaskReceipt { job_id: input.job_id, job_type: input.job_type })
     }
 
     /// Attaches an uploaded log file to a task.
@@ -416,12 +394,12 @@ impl JobMutation {
         &self,
         context: &Context<'_>,
         input: LogFileToTaskInput,
-    ) -> async_graphql::Result<Task> {
+    ) -> async_graphql::Result<TaskReceipt> {
         allow(context, Permission::Synchronize)?;
         check_job_type(&input.job_type)?;
         let store = &cloud(context)?.store;
         found(report::log_file(store, &input.job_id, &input.job_type, &input.file_key).await, &input.job_id)?;
-        Ok(Task { job_id: input.job_id, job_type: input.job_type })
+        Ok(TaskReceipt { job_id: input.job_id, job_type: input.job_type })
     }
 
     /// Notes that all targets of a run are through.

@@ -24,6 +24,26 @@ impl ScalarType for Time {
     }
 }
 
+/// A number of seconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Duration(pub(crate) i64);
+
+#[Scalar(name = "Duration")]
+impl ScalarType for Duration {
+    fn parse(value: Value) -> InputValueResult<Self> {
+        match &value {
+            Value::Number(number) => {
+                number.as_i64().map(Self).ok_or_else(|| InputValueError::expected_type(value))
+            }
+            _ => Err(InputValueError::expected_type(value)),
+        }
+    }
+
+    fn to_value(&self) -> Value {
+        Value::Number(self.0.into())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

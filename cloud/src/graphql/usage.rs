@@ -35,7 +35,7 @@ pub(crate) struct QueryHistoryStatement {
 
 /// A data object that a statement used.
 #[derive(SimpleObject)]
-struct QueryHistoryDataObject {
+pub(crate) struct QueryHistoryDataObject {
     full_name: String,
     #[graphql(name = "type")]
     object_type: String,

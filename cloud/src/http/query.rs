@@ -10,6 +10,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 
 use super::{App, body, caller, refuse};
+use crate::records::nul;
 
 pub(super) async fn query(State(app): State<Arc<App>>, headers: HeaderMap, body: Bytes) -> Response {
     let principal = match caller(&app, &headers).await {
@@ -25,6 +26,9 @@ pub(super) async fn query(State(app): State<Arc<App>>, headers: HeaderMap, body:
     // Some clients send the name of the operation beside a document in which it has none.
     if request.operation_name.as_ref().is_some_and(String::is_empty) {
         request.operation_name = None;
+    }
+    if nul::replace_escapes_in(&mut request.query) {
+        tracing::warn!("NUL characters in the texts of a GraphQL document were replaced");
     }
     let begun = Instant::now();
     let field = first_field(&mut request);

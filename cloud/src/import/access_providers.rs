@@ -1,17 +1,19 @@
 //! The import of access providers that were found in the target.
 //!
-//! They are matched by their external id within the data source. One that is managed here, under the same
+//! They are matched by their external id within the data source, and else by the name in the target with the
+//! action and type: a target that made one anew has another id for it. One that is managed here, under the same
 //! external id or under the name and type that a feedback reported, is left alone and not counted: it comes
-//! back to us from the target. Names in who-lists become users, groups and access providers where those are
-//! known, and are kept as names where they are not.
+//! back to us from the target. Only its parts that the data source locks are imported (see [`managed`]).
+//! Names in who-lists become users, groups and access providers where those are known, and are kept as names where
+//! they are not, to be looked up again later.
 
 mod apply;
+mod managed;
 
-use sqlx::{Acquire, Connection as _};
-
-use super::staging::{ContentHash, Rows, Set, Tags, create, drop_table};
+use super::staging::{ContentHash, Rows, Set, Tags, analyze, create, discard};
 use super::{Examples, WorkError, require_data_source, uploaded};
 use crate::files::Files;
+use crate::jobs::lease::Lease;
 use crate::jobs::outcome::Outcome;
 use crate::jobs::to_json;
 use crate::records::{AccessProvider, WhatItem, array};
@@ -28,23 +30,22 @@ pub(super) const LOCKS: &str = "stage_access_locks";
 pub(crate) async fn run(
     store: &Store,
     files: &Files,
+    lease: &Lease,
     data_source: &str,
     file: &str,
     delete_untouched: bool,
-) -> Result<Outcome, WorkError> {
+) -> Result<(), WorkError> {
     require_data_source(store, data_source).await?;
     let mut warnings = Vec::new();
     let mut connection = store.pool().acquire().await?;
-    let mut staging = connection.begin().await?;
+    let mut staging = lease.begin_staging(&mut connection).await?;
     stage(store, files, file, &mut staging, &mut warnings).await?;
     staging.commit().await?;
-    let mut transaction = connection.begin_with(store.dialect().begin_write()).await?;
+    let mut transaction = lease.begin_merge(&mut connection).await?;
     let access = apply::apply(&mut transaction, data_source, delete_untouched, &mut warnings).await?;
-    transaction.commit().await?;
-    for table in [STAGE, TAGS, WHO, WHAT, LOCKS] {
-        drop_table(&mut connection, table).await?;
-    }
-    Ok(Outcome::AccessProviders { access, warnings })
+    lease.complete(transaction, &Outcome::AccessProviders { access, warnings }).await?;
+    discard(&mut connection, &[STAGE, TAGS, WHO, WHAT, LOCKS]).await;
+    Ok(())
 }
 
 async fn stage(
@@ -74,11 +75,11 @@ async fn stage(
     create(
         connection,
         WHAT,
-        "external_id TEXT NOT NULL, position BIGINT NOT NULL, full_name TEXT NOT NULL, type TEXT NOT NULL, \
-         permissions TEXT NOT NULL, PRIMARY KEY (external_id, position)",
+        "external_id TEXT NOT NULL, position BIGINT NOT NULL, row_key TEXT NOT NULL, full_name TEXT NOT NULL, \
+         type TEXT NOT NULL, permissions TEXT NOT NULL, PRIMARY KEY (external_id, position)",
     )
     .await?;
-    let what_columns = ["external_id", "position", "full_name", "type", "permissions"];
+    let what_columns = ["external_id", "position", "row_key", "full_name", "type", "permissions"];
     let mut what = Bulk::new(dialect, WHAT, &what_columns, "ON CONFLICT DO NOTHING");
     create(
         connection,
@@ -133,6 +134,7 @@ async fn stage(
                 let object = item.data_object.unwrap_or_default();
                 what.value(id.as_str())?
                     .value(position)?
+                    .value(format!("{position:010}"))?
                     .value(object.full_name)?
                     .value(object.object_type)?
                     .value(to_json(&item.permissions))?;
@@ -149,6 +151,9 @@ async fn stage(
     who.finish(connection).await?;
     what.flush(connection).await?;
     locks.flush(connection).await?;
+    for table in [WHAT, LOCKS] {
+        analyze(connection, table).await?;
+    }
     strange_actions.warn(warnings, "access providers have an unknown action and are taken as grants");
     Ok(())
 }

@@ -4,12 +4,12 @@
 //! A removed object stays, marked as deleted, for the access controls and the usage that mention it; when it
 //! comes back it is the same object again, and counts as added.
 
-use sqlx::{Acquire, Connection as _};
-
 use super::merge::Merge;
-use super::staging::{Batch, ContentHash, Draft, Rows, Tags, drop_table};
+use super::staging::{Batch, ContentHash, Draft, Rows, Tags, discard};
 use super::{WorkError, require_data_source, uploaded};
+use crate::changes;
 use crate::files::Files;
+use crate::jobs::lease::Lease;
 use crate::jobs::outcome::Outcome;
 use crate::records::{DataObject, Tag, array};
 use crate::store::Store;
@@ -33,19 +33,20 @@ const COLUMNS: [(&str, &str); 8] = [
 pub(crate) async fn run(
     store: &Store,
     files: &Files,
+    lease: &Lease,
     data_source: &str,
     file: &str,
     delete_untouched: bool,
     tag_sources: &[String],
-) -> Result<Outcome, WorkError> {
+) -> Result<(), WorkError> {
     require_data_source(store, data_source).await?;
-    let mut draft = Draft::new();
+    let mut draft = Draft::new(store.dialect(), COLUMNS.len());
     let mut batches =
         array::read_with(uploaded(store, files, file).await?, move |objects| prepare(&mut draft, objects));
     let mut warnings = Vec::new();
     let mut connection = store.pool().acquire().await?;
 
-    let mut staging = connection.begin().await?;
+    let mut staging = lease.begin_staging(&mut connection).await?;
     let mut rows = Rows::create(&mut staging, store.dialect(), STAGE, &COLUMNS).await?;
     let mut tags = Tags::create(&mut staging, store.dialect(), TAGS).await?;
     while let Some(batch) = batches.recv().await {
@@ -59,7 +60,7 @@ pub(crate) async fn run(
     tags.finish(&mut staging, tag_sources).await?;
     staging.commit().await?;
 
-    let mut transaction = connection.begin_with(store.dialect().begin_write()).await?;
+    let mut transaction = lease.begin_merge(&mut connection).await?;
     let merge = Merge {
         table: "data_objects",
         scope_column: "data_source_id",
@@ -68,6 +69,7 @@ pub(crate) async fn run(
         tags: TAGS,
         columns: &COLUMNS.map(|(name, _)| name),
         keeps_deleted: true,
+        dates_deletion: true,
         members: None,
     };
     let objects = merge.run(&mut transaction, delete_untouched).await?;
@@ -75,10 +77,13 @@ pub(crate) async fn run(
         .dangling(&mut transaction, STAGE, "parent_external_id", "data_objects")
         .await?
         .warn(&mut warnings, "parents named by data objects are unknown");
-    transaction.commit().await?;
-    drop_table(&mut connection, STAGE).await?;
-    drop_table(&mut connection, TAGS).await?;
-    Ok(Outcome::DataSource { objects, warnings })
+    if !objects.is_nothing() {
+        // Words reach other objects now, and rules find other ones.
+        changes::mark(&mut transaction, &[data_source.to_owned()]).await?;
+    }
+    lease.complete(transaction, &Outcome::DataSource { objects, warnings }).await?;
+    discard(&mut connection, &[STAGE, TAGS]).await;
+    Ok(())
 }
 
 /// Objects that are ready to be staged.

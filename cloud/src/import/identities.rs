@@ -4,13 +4,13 @@
 //! address (in any letter case), or a new one. Users outlive their accounts. Removed groups stay, marked as
 //! deleted.
 
-use sqlx::{Acquire, Connection as _};
-
 use super::merge::{Members, Merge};
-use super::staging::{ContentHash, Rows, Set, Tags, drop_table};
-use super::{WorkError, require_identity_store, uploaded};
+use super::staging::{ContentHash, Rows, Set, Tags, discard};
+use super::{WorkError, require_identity_store, resolve, uploaded};
+use crate::changes;
 use crate::files::Files;
 use crate::ids::{new_id, now};
+use crate::jobs::lease::Lease;
 use crate::jobs::outcome::Outcome;
 use crate::records::{Group, User, array};
 use crate::store::{Connection, Store};
@@ -34,17 +34,22 @@ const ACCOUNT_MEMBERS: &str = "stage_account_members";
 const MEMBER_COLUMNS: [&str; 2] = ["member_external_id", "group_external_id"];
 
 /// Imports the two uploaded files.
-pub(crate) async fn run(store: &Store, files: &Files, settings: &Settings<'_>) -> Result<Outcome, WorkError> {
+pub(crate) async fn run(
+    store: &Store,
+    files: &Files,
+    lease: &Lease,
+    settings: &Settings<'_>,
+) -> Result<(), WorkError> {
     require_identity_store(store, settings.identity_store).await?;
     let mut warnings = Vec::new();
     let mut connection = store.pool().acquire().await?;
 
-    let mut staging = connection.begin().await?;
+    let mut staging = lease.begin_staging(&mut connection).await?;
     stage_groups(store, files, settings, &mut staging, &mut warnings).await?;
     stage_accounts(store, files, settings, &mut staging, &mut warnings).await?;
     staging.commit().await?;
 
-    let mut transaction = connection.begin_with(store.dialect().begin_write()).await?;
+    let mut transaction = lease.begin_merge(&mut connection).await?;
     let members = |stage, kind| Some(Members { stage, kind, replace: settings.replace_groups });
     let groups_merge = Merge {
         table: "groups",
@@ -54,6 +59,7 @@ pub(crate) async fn run(store: &Store, files: &Files, settings: &Settings<'_>) -
         tags: GROUP_TAGS,
         columns: &["name", "display_name", "description"],
         keeps_deleted: true,
+        dates_deletion: false,
         members: members(GROUP_MEMBERS, "group"),
     };
     let groups = groups_merge.run(&mut transaction, settings.delete_untouched).await?;
@@ -66,6 +72,7 @@ pub(crate) async fn run(store: &Store, files: &Files, settings: &Settings<'_>) -
         tags: ACCOUNT_TAGS,
         columns: &["name", "user_name", "email", "is_machine", "user_id"],
         keeps_deleted: false,
+        dates_deletion: false,
         members: members(ACCOUNT_MEMBERS, "account"),
     };
     let users = accounts_merge.run(&mut transaction, settings.delete_untouched).await?;
@@ -76,11 +83,15 @@ pub(crate) async fn run(store: &Store, files: &Files, settings: &Settings<'_>) -
             .await?
             .warn(&mut warnings, "groups named as memberships are unknown");
     }
-    transaction.commit().await?;
-    for table in [GROUPS, GROUP_TAGS, GROUP_MEMBERS, ACCOUNTS, ACCOUNT_TAGS, ACCOUNT_MEMBERS] {
-        drop_table(&mut connection, table).await?;
+    if !users.is_nothing() || !groups.is_nothing() {
+        resolve::accounts_and_groups(&mut transaction, settings.identity_store).await?;
+        // A group of any store may be written as its members, and users have the tags that rules ask for.
+        changes::mark_all(&mut transaction).await?;
     }
-    Ok(Outcome::Identity { users, groups, warnings })
+    lease.complete(transaction, &Outcome::Identity { users, groups, warnings }).await?;
+    let tables = [GROUPS, GROUP_TAGS, GROUP_MEMBERS, ACCOUNTS, ACCOUNT_TAGS, ACCOUNT_MEMBERS];
+    discard(&mut connection, &tables).await;
+    Ok(())
 }
 
 async fn stage_groups(

@@ -7,7 +7,8 @@
 use sqlx::{AssertSqlSafe, Row};
 
 use super::Examples;
-use super::staging::{create, execute};
+use super::staging::{analyze, create, execute};
+use crate::ids::now;
 use crate::jobs::outcome::Counts;
 use crate::store::Connection;
 
@@ -30,6 +31,8 @@ pub(crate) struct Merge<'m> {
     pub(crate) columns: &'m [&'static str],
     /// Whether a removed row stays, marked in a column `deleted`.
     pub(crate) keeps_deleted: bool,
+    /// Whether such a row says when it was removed, in a column `deleted_at`.
+    pub(crate) dates_deletion: bool,
     /// Staged memberships, for accounts and groups.
     pub(crate) members: Option<Members>,
 }
@@ -118,6 +121,7 @@ impl Merge<'_> {
              WHERE o.id IS NULL OR o.content_hash <> s.content_hash{deleted}"
         );
         self.execute(connection, differing).await?;
+        analyze(connection, DIFFERING).await?;
         let content = format!("INSERT INTO stage_changed (id) SELECT id FROM {DIFFERING} WHERE alive = 1");
         let mut changed = execute(connection, content).await?;
         // The order of a cross join is kept: there may be far fewer tags than objects.
@@ -199,8 +203,9 @@ impl Merge<'_> {
         let absent =
             format!("NOT EXISTS (SELECT 1 FROM {stage} s WHERE s.external_id = {table}.external_id)");
         if self.keeps_deleted {
+            let when = if self.dates_deletion { format!(", deleted_at = {}", now()) } else { String::new() };
             let mark = format!(
-                "UPDATE {table} SET deleted = 1 WHERE {scope_column} = $1 AND deleted = 0 AND {absent}"
+                "UPDATE {table} SET deleted = 1{when} WHERE {scope_column} = $1 AND deleted = 0 AND {absent}"
             );
             return self.execute(connection, mark).await;
         }

@@ -19,7 +19,16 @@ pub(crate) async fn create(
     columns: &str,
 ) -> Result<(), sqlx::Error> {
     drop_table(connection, name).await?;
-    execute(connection, format!("CREATE TEMPORARY TABLE {name} ({columns})")).await?;
+    let columns = Dialect::of(connection).definition(&format!("({columns})"));
+    execute(connection, format!("CREATE TEMPORARY TABLE {name} {columns}")).await?;
+    Ok(())
+}
+
+/// Tells the planner what a filled table holds: the server does not look into temporary ones by itself.
+pub(crate) async fn analyze(connection: &mut Connection, table: &str) -> Result<(), sqlx::Error> {
+    if let Some(statement) = Dialect::of(connection).analyze(table) {
+        execute(connection, statement).await?;
+    }
     Ok(())
 }
 
@@ -33,6 +42,16 @@ pub(super) async fn execute(connection: &mut Connection, statement: String) -> R
 pub(crate) async fn drop_table(connection: &mut Connection, name: &str) -> Result<(), sqlx::Error> {
     execute(connection, format!("DROP TABLE IF EXISTS {name}")).await?;
     Ok(())
+}
+
+/// Removes temporary tables after the work with them is done. The work stands also when this fails: the next one on
+/// the connection removes what it finds.
+pub(crate) async fn discard(connection: &mut Connection, tables: &[&str]) {
+    for table in tables {
+        if let Err(error) = drop_table(connection, table).await {
+            tracing::debug!(%error, table, "a temporary table could not be removed");
+        }
+    }
 }
 
 /// A fingerprint of the content of a record: two rows with the same one are taken as equal. Every part is
@@ -85,15 +104,18 @@ pub(crate) struct Batch {
 
 /// Makes batches of rows away from the connection, on the thread that reads the file.
 pub(crate) struct Draft {
+    dialect: Dialect,
+    columns: usize,
     rows: BulkRows,
     ids: Ids,
     nameless: u64,
 }
 
 impl Draft {
-    /// Starts with an empty batch.
-    pub(crate) fn new() -> Self {
-        Self { rows: BulkRows::default(), ids: Ids::new(), nameless: 0 }
+    /// Starts with an empty batch of rows with so many columns beside external id, id and hash.
+    pub(crate) fn new(dialect: Dialect, columns: usize) -> Self {
+        let columns = columns + 3;
+        Self { dialect, columns, rows: BulkRows::new(dialect, columns), ids: Ids::new(), nameless: 0 }
     }
 
     /// Like [`Rows::begin`]; the caller ends the row at [`BulkRows::end_row`].
@@ -112,7 +134,8 @@ impl Draft {
 
     /// What was made since the last call.
     pub(crate) fn take(&mut self) -> Batch {
-        Batch { rows: std::mem::take(&mut self.rows), nameless: std::mem::take(&mut self.nameless) }
+        let rows = std::mem::replace(&mut self.rows, BulkRows::new(self.dialect, self.columns));
+        Batch { rows, nameless: std::mem::take(&mut self.nameless) }
     }
 }
 
@@ -203,6 +226,7 @@ impl Rows {
             execute(connection, format!("DELETE {later}")).await?;
         }
         drop_table(connection, REPEATED).await?;
+        analyze(connection, table).await?;
         if self.nameless > 0 {
             warnings.push(format!("{} {what} left out because they have no external id", self.nameless));
         }
@@ -213,6 +237,7 @@ impl Rows {
 /// Pairs or more of texts on their way into a staging table; repetitions are dropped.
 pub(crate) struct Set {
     bulk: Bulk,
+    table: String,
 }
 
 impl Set {
@@ -232,7 +257,8 @@ impl Set {
         definition.push_str(&columns.join(", "));
         definition.push(')');
         create(connection, table, &definition).await?;
-        Ok(Self { bulk: Bulk::new(dialect, table, columns, "ON CONFLICT DO NOTHING") })
+        let bulk = Bulk::new(dialect, table, columns, "ON CONFLICT DO NOTHING");
+        Ok(Self { bulk, table: table.to_owned() })
     }
 
     /// Adds one row.
@@ -251,7 +277,7 @@ impl Set {
     /// Writes the last rows.
     pub(crate) async fn finish(mut self, connection: &mut Connection) -> Result<(), sqlx::Error> {
         self.bulk.flush(connection).await?;
-        Ok(())
+        analyze(connection, &self.table).await
     }
 }
 

@@ -3,11 +3,11 @@
 //! A tag names a data object by its full name, or a user: the external id of an account in the identity
 //! store, or the id of a user here. The file speaks for the given tag sources, or for those that occur in it.
 
-use sqlx::{Acquire, Connection as _};
-
-use super::staging::{Set, drop_table};
+use super::staging::{Set, discard};
 use super::{Examples, WorkError, require_data_source, require_identity_store, uploaded};
+use crate::changes;
 use crate::files::Files;
+use crate::jobs::lease::Lease;
 use crate::jobs::outcome::{Counts, Outcome};
 use crate::records::{CatalogueTag, array};
 use crate::store::{Connection, Store};
@@ -26,10 +26,11 @@ pub(crate) struct Place<'p> {
 pub(crate) async fn run(
     store: &Store,
     files: &Files,
+    lease: &Lease,
     place: &Place<'_>,
     file: &str,
     tag_sources: &[String],
-) -> Result<Outcome, WorkError> {
+) -> Result<(), WorkError> {
     if place.data_source.is_none() && place.identity_store.is_none() {
         return Err(WorkError::NoPlace);
     }
@@ -41,7 +42,7 @@ pub(crate) async fn run(
     }
     let mut elements = array::read::<CatalogueTag>(uploaded(store, files, file).await?);
     let mut connection = store.pool().acquire().await?;
-    let mut staging = connection.begin().await?;
+    let mut staging = lease.begin_staging(&mut connection).await?;
     let mut set = Set::create(
         &mut staging,
         store.dialect(),
@@ -70,13 +71,14 @@ pub(crate) async fn run(
     }
     staging.commit().await?;
 
-    let mut transaction = connection.begin_with(store.dialect().begin_write()).await?;
+    let mut transaction = lease.begin_merge(&mut connection).await?;
     let (tags, warnings) = merge(&mut transaction, place).await?;
-    transaction.commit().await?;
-    for table in [STAGE, FOUND, SCOPE] {
-        drop_table(&mut connection, table).await?;
+    if !tags.is_nothing() {
+        changes::mark_all(&mut transaction).await?;
     }
-    Ok(Outcome::Tags { tags, warnings })
+    lease.complete(transaction, &Outcome::Tags { tags, warnings }).await?;
+    discard(&mut connection, &[STAGE, FOUND, SCOPE]).await;
+    Ok(())
 }
 
 async fn merge(connection: &mut Connection, place: &Place<'_>) -> Result<(Counts, Vec<String>), sqlx::Error> {

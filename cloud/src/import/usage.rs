@@ -4,11 +4,12 @@
 //! digits are seconds, longer ones milliseconds. Statements that succeeded add to the edges: how often a
 //! user used a permission on a data object.
 
-use sqlx::{Acquire, Connection as _, Row};
+use sqlx::Row;
 
-use super::staging::{Rows, Set, drop_table};
+use super::staging::{Rows, Set, discard};
 use super::{WorkError, require_data_source, uploaded};
 use crate::files::Files;
+use crate::jobs::lease::Lease;
 use crate::jobs::outcome::Outcome;
 use crate::jobs::to_json;
 use crate::records::{Statement, array};
@@ -21,22 +22,23 @@ const EDGES: &str = "stage_edges";
 pub(crate) async fn run(
     store: &Store,
     files: &Files,
+    lease: &Lease,
     data_source: &str,
     keys: &[String],
-) -> Result<Outcome, WorkError> {
+) -> Result<(), WorkError> {
     require_data_source(store, data_source).await?;
     let mut warnings = Vec::new();
     let mut connection = store.pool().acquire().await?;
-    let mut staging = connection.begin().await?;
+    let mut staging = lease.begin_staging(&mut connection).await?;
     let (read, failed) = stage(store, files, keys, &mut staging, &mut warnings).await?;
     staging.commit().await?;
 
-    let mut transaction = connection.begin_with(store.dialect().begin_write()).await?;
+    let mut transaction = lease.begin_merge(&mut connection).await?;
     let (added, edges) = merge(&mut transaction, data_source).await?;
-    transaction.commit().await?;
-    drop_table(&mut connection, STAGE).await?;
-    drop_table(&mut connection, EDGES).await?;
-    Ok(Outcome::Usage { edges, added, failed, skipped: read.saturating_sub(failed + added), warnings })
+    let skipped = read.saturating_sub(failed + added);
+    lease.complete(transaction, &Outcome::Usage { edges, added, failed, skipped, warnings }).await?;
+    discard(&mut connection, &[STAGE, EDGES]).await;
+    Ok(())
 }
 
 async fn stage(

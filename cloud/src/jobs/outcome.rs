@@ -74,3 +74,10 @@ pub(crate) struct Counts {
     pub(crate) updated: u64,
     pub(crate) removed: u64,
 }
+
+impl Counts {
+    /// Whether nothing changed.
+    pub(crate) fn is_nothing(self) -> bool {
+        self == Self::default()
+    }
+}

@@ -1,16 +1,22 @@
 //! The queue of work for the server, a table of the database.
 //!
 //! A piece of work is put in the queue together with its subtask, in one transaction. It leaves the queue in
-//! the transaction that ends the subtask. Work may run twice when the process dies in between, so all of it
-//! is transactional and repeatable.
+//! the transaction that ends the subtask, which for an import is the one that changes the stored rows. So it is
+//! done exactly once, whoever is killed whenever.
+//!
+//! Work is taken under a lease ([`super::lease`]). A row of the queue is free when nobody has claimed it, or when
+//! the lease has run out. What concerns the same subject - a data source, an identity store, the users that are
+//! joined by e-mail address - is done one after the other, in the order of the queue.
+
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use sqlx::Row;
+use sqlx::{Executor as _, Row};
 
 use super::outcome::Outcome;
-use super::{Status, to_json};
+use super::{Status, final_words, to_json};
 use crate::ids::{new_id, now};
-use crate::store::{Connection, Store};
+use crate::store::{Connection, Exclusive, Store};
 
 /// How often work is begun before it is given up: something that kills the process must not do so for ever.
 const ATTEMPTS: i64 = 3;
@@ -72,6 +78,36 @@ impl Work {
         }
     }
 
+    /// What it concerns, see the top of this file.
+    fn subjects(&self) -> Vec<String> {
+        let data_source = |id: &str| format!("data source {id}");
+        let identity_store = |id: &str| format!("identity store {id}");
+        match self {
+            Self::DataSource { data_source: id, .. }
+            | Self::AccessProviders { data_source: id, .. }
+            | Self::Feedback { data_source: id, .. }
+            | Self::Usage { data_source: id, .. }
+            | Self::Export { data_source: id, .. } => vec![data_source(id)],
+            Self::Identity { identity_store: id, .. } => vec![identity_store(id), "users".to_owned()],
+            Self::Tags { data_source: source, identity_store: store, .. } => source
+                .as_deref()
+                .map(data_source)
+                .into_iter()
+                .chain(store.as_deref().map(identity_store))
+                .collect(),
+        }
+    }
+
+    /// What its merge keeps others from writing, beside work on the same subjects.
+    pub(super) fn exclusive(&self) -> Exclusive {
+        match self {
+            Self::Identity { .. } | Self::AccessProviders { .. } | Self::Feedback { .. } => Exclusive::Model,
+            Self::DataSource { .. } | Self::Usage { .. } | Self::Tags { .. } | Self::Export { .. } => {
+                Exclusive::Rows
+            }
+        }
+    }
+
     /// The uploaded files, of no use once the work has ended.
     pub(crate) fn files(&self) -> Vec<&str> {
         match self {
@@ -94,6 +130,9 @@ pub(crate) struct Claim {
     pub(crate) job_type: String,
     pub(crate) subtask_id: String,
     pub(crate) work: Work,
+    /// Who has claimed it, and the how manieth attempt this is: together they are different for each claim.
+    pub(super) worker: String,
+    pub(super) attempt: i64,
 }
 
 /// Why work was not accepted.
@@ -107,153 +146,177 @@ pub(crate) enum EnqueueError {
 
 /// Accepts work for a job; returns the id of its subtask, which is `QUEUED` now.
 pub(crate) async fn enqueue(store: &Store, job_id: &str, work: &Work) -> Result<String, EnqueueError> {
-    let mut transaction = store.begin().await?;
-    if !super::report::job_exists(&mut transaction, job_id).await? {
+    let mut transaction = store.begin_exclusive(Exclusive::Rows).await?;
+    if !super::report::touch(&mut transaction, job_id).await? {
         return Err(EnqueueError::NoJob(job_id.to_owned()));
     }
-    let subtask_id = new_id();
-    set_subtask(&mut transaction, job_id, work.job_type(), &subtask_id, Status::Queued, &[], None).await?;
+    let (queue_id, subtask_id) = (new_id(), new_id());
+    let place = Place { job_id, job_type: work.job_type(), subtask_id: &subtask_id, worker: None };
+    place.note(&mut transaction, Status::Queued, &[], None).await?;
     sqlx::query(
         "INSERT INTO work_queue (id, job_id, job_type, subtask_id, work, attempts) VALUES ($1, $2, $3, $4, $5, 0)",
     )
-    .bind(new_id())
+    .bind(&queue_id)
     .bind(job_id)
     .bind(work.job_type())
     .bind(&subtask_id)
     .bind(to_json(work))
     .execute(&mut *transaction)
     .await?;
+    for subject in work.subjects() {
+        sqlx::query("INSERT INTO work_subjects (queue_id, subject) VALUES ($1, $2) ON CONFLICT DO NOTHING")
+            .bind(&queue_id)
+            .bind(subject)
+            .execute(&mut *transaction)
+            .await?;
+    }
     transaction.commit().await?;
     Ok(subtask_id)
 }
 
-/// Makes everything that a former process had claimed available again. Called once at start, while this
-/// process alone has the data folder.
+/// Makes everything that a former process had claimed available again. Called once at start, where no other
+/// process can work on the same database.
 pub(crate) async fn release_all(store: &Store) -> Result<(), sqlx::Error> {
-    sqlx::query("UPDATE work_queue SET claimed_by = NULL WHERE claimed_by IS NOT NULL")
+    sqlx::query("UPDATE work_queue SET claimed_by = NULL, lease_until = NULL WHERE claimed_by IS NOT NULL")
         .execute(store.pool())
         .await?;
     Ok(())
 }
 
-/// Takes the oldest waiting work and marks its subtask as being done.
-pub(crate) async fn claim(store: &Store, worker: &str) -> Result<Option<Claim>, sqlx::Error> {
+/// Takes the oldest work that is free and whose turn it is, for so long, and marks its subtask as being done.
+///
+/// Work whose lease has run out goes before everything else on its subjects: it was the first of them before.
+pub(crate) async fn claim(
+    store: &Store,
+    worker: &str,
+    lease: Duration,
+) -> Result<Option<Claim>, sqlx::Error> {
     loop {
-        // Looking first keeps an idle worker from taking the write lock.
-        let waiting = sqlx::query("SELECT id FROM work_queue WHERE claimed_by IS NULL ORDER BY id LIMIT 1")
-            .fetch_optional(store.pool())
-            .await?;
-        let Some(waiting) = waiting else { return Ok(None) };
-        let queue_id: String = waiting.try_get(0)?;
-        let mut transaction = store.begin().await?;
-        let row = sqlx::query(
-            "UPDATE work_queue SET claimed_by = $1, attempts = attempts + 1 WHERE id = $2 AND claimed_by IS NULL \
-             RETURNING job_id, job_type, subtask_id, work, attempts",
-        )
-        .bind(worker)
-        .bind(&queue_id)
-        .fetch_optional(&mut *transaction)
-        .await?;
-        let Some(row) = row else { continue };
-        let (job_id, job_type, subtask_id): (String, String, String) =
+        let now = store.clock().await?;
+        // Looking first keeps an idle worker from excluding others.
+        let free = "SELECT 1 FROM work_queue WHERE claimed_by IS NULL OR lease_until < $1 LIMIT 1";
+        if sqlx::query(free).bind(now).fetch_optional(store.pool()).await?.is_none() {
+            return Ok(None);
+        }
+        let mut transaction = store.begin_exclusive(Exclusive::Queue).await?;
+        let statement = format!(
+            "SELECT q.id, q.job_id, q.job_type, q.subtask_id, q.work, q.attempts FROM work_queue q \
+             WHERE (q.claimed_by IS NULL OR q.lease_until < $1) AND NOT EXISTS (SELECT 1 FROM work_subjects s \
+             JOIN work_subjects t ON t.subject = s.subject AND t.queue_id <> s.queue_id \
+             JOIN work_queue o ON o.id = t.queue_id WHERE s.queue_id = q.id \
+             AND (o.claimed_by IS NOT NULL OR (q.claimed_by IS NULL AND o.id < q.id))) \
+             ORDER BY q.id LIMIT 1{}",
+            store.dialect().skip_locked()
+        );
+        let found =
+            sqlx::query(sqlx::AssertSqlSafe(statement)).bind(now).fetch_optional(&mut *transaction).await?;
+        let Some(row) = found else { return Ok(None) };
+        let (queue_id, job_id, job_type): (String, String, String) =
             (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
-        let work = serde_json::from_str::<Work>(row.try_get::<String, _>(3)?.as_str());
+        let (subtask_id, attempt): (String, i64) = (row.try_get(3)?, row.try_get::<i64, _>(5)? + 1);
+        sqlx::query("UPDATE work_queue SET claimed_by = $1, attempts = $2, lease_until = $3 WHERE id = $4")
+            .bind(worker)
+            .bind(attempt)
+            .bind(store.dialect().lease_end(now, lease))
+            .bind(&queue_id)
+            .execute(&mut *transaction)
+            .await?;
+        let work = serde_json::from_str::<Work>(row.try_get::<String, _>(4)?.as_str());
         let refused = match &work {
             Err(_) => Some("the work was queued by another version of the server"),
-            Ok(_) if row.try_get::<i64, _>(4)? > ATTEMPTS => {
-                Some("the server stopped several times during this work")
-            }
+            Ok(_) if attempt > ATTEMPTS => Some("the server stopped several times during this work"),
             Ok(_) => None,
         };
+        let place =
+            Place { job_id: &job_id, job_type: &job_type, subtask_id: &subtask_id, worker: Some(worker) };
         let (Ok(work), None) = (work, refused) else {
             let reason = refused.unwrap_or_default().to_owned();
-            end(&mut transaction, &queue_id, &job_id, &job_type, &subtask_id, Err(vec![reason])).await?;
+            place.end(&mut transaction, &queue_id, Err(vec![reason])).await?;
             transaction.commit().await?;
             continue;
         };
-        set_subtask(&mut transaction, &job_id, &job_type, &subtask_id, Status::DataProcessing, &[], None)
-            .await?;
+        place.note(&mut transaction, Status::DataProcessing, &[], None).await?;
         transaction.commit().await?;
-        return Ok(Some(Claim { queue_id, job_id, job_type, subtask_id, work }));
+        let worker = worker.to_owned();
+        tracing::debug!(job = job_id, subtask = subtask_id, worker, attempt, "work begins");
+        return Ok(Some(Claim { queue_id, job_id, job_type, subtask_id, work, worker, attempt }));
     }
 }
 
-/// Gives work back, to be done from the start by whoever comes next.
-pub(crate) async fn release(store: &Store, claim: &Claim) -> Result<(), sqlx::Error> {
-    let mut transaction = store.begin().await?;
-    // An orderly stop is not an attempt that failed.
-    sqlx::query("UPDATE work_queue SET claimed_by = NULL, attempts = attempts - 1 WHERE id = $1")
-        .bind(&claim.queue_id)
-        .execute(&mut *transaction)
+impl Claim {
+    /// Its subtask.
+    pub(super) fn place(&self) -> Place<'_> {
+        Place {
+            job_id: &self.job_id,
+            job_type: &self.job_type,
+            subtask_id: &self.subtask_id,
+            worker: Some(&self.worker),
+        }
+    }
+}
+
+/// The subtask of a piece of work.
+pub(super) struct Place<'p> {
+    job_id: &'p str,
+    job_type: &'p str,
+    subtask_id: &'p str,
+    /// Who works on it, for the history.
+    worker: Option<&'p str>,
+}
+
+impl Place<'_> {
+    /// Ends work: the subtask is completed, or failed with the given texts.
+    pub(super) async fn end(
+        &self,
+        connection: &mut Connection,
+        queue_id: &str,
+        result: Result<&Outcome, Vec<String>>,
+    ) -> Result<(), sqlx::Error> {
+        super::report::touch(connection, self.job_id).await?;
+        match result {
+            Ok(outcome) => self.note(connection, Status::Completed, &[], Some(outcome)).await?,
+            Err(errors) => self.note(connection, Status::Failed, &errors, None).await?,
+        }
+        for statement in
+            ["DELETE FROM work_subjects WHERE queue_id = $1", "DELETE FROM work_queue WHERE id = $1"]
+        {
+            connection.execute(sqlx::query(statement).bind(queue_id)).await?;
+        }
+        Ok(())
+    }
+
+    /// Notes the state of the subtask, unless it has ended.
+    pub(super) async fn note(
+        &self,
+        connection: &mut Connection,
+        status: Status,
+        errors: &[String],
+        outcome: Option<&Outcome>,
+    ) -> Result<(), sqlx::Error> {
+        let now = now();
+        sqlx::query(concat!(
+            "INSERT INTO subtasks (job_id, job_type, subtask_id, status, errors, outcome, updated_at, server) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, 1) ON CONFLICT (job_id, job_type, subtask_id) DO UPDATE SET \
+             status = excluded.status, errors = excluded.errors, outcome = excluded.outcome, \
+             updated_at = excluded.updated_at WHERE subtasks.status NOT IN ",
+            final_words!()
+        ))
+        .bind(self.job_id)
+        .bind(self.job_type)
+        .bind(self.subtask_id)
+        .bind(status.word())
+        .bind(to_json(&errors))
+        .bind(outcome.map(to_json))
+        .bind(now)
+        .execute(&mut *connection)
         .await?;
-    let Claim { job_id, job_type, subtask_id, .. } = claim;
-    set_subtask(&mut transaction, job_id, job_type, subtask_id, Status::Queued, &[], None).await?;
-    transaction.commit().await
-}
-
-/// Ends work: the subtask is completed, or failed with the given texts.
-pub(crate) async fn finish(
-    store: &Store,
-    claim: &Claim,
-    result: Result<Outcome, Vec<String>>,
-) -> Result<(), sqlx::Error> {
-    let mut transaction = store.begin().await?;
-    let Claim { queue_id, job_id, job_type, subtask_id, .. } = claim;
-    end(&mut transaction, queue_id, job_id, job_type, subtask_id, result).await?;
-    transaction.commit().await
-}
-
-async fn end(
-    connection: &mut Connection,
-    queue_id: &str,
-    job_id: &str,
-    job_type: &str,
-    subtask_id: &str,
-    result: Result<Outcome, Vec<String>>,
-) -> Result<(), sqlx::Error> {
-    match result {
-        Ok(outcome) => {
-            set_subtask(connection, job_id, job_type, subtask_id, Status::Completed, &[], Some(&outcome))
-                .await?;
-        }
-        Err(errors) => {
-            set_subtask(connection, job_id, job_type, subtask_id, Status::Failed, &errors, None).await?;
-        }
+        let event = super::report::Event {
+            job_id: self.job_id,
+            job_type: Some(self.job_type),
+            subtask_id: Some(self.subtask_id),
+            status,
+            time: now,
+        };
+        event.store(connection, &serde_json::json!({ "errors": errors, "worker": self.worker })).await
     }
-    sqlx::query("DELETE FROM work_queue WHERE id = $1").bind(queue_id).execute(connection).await?;
-    Ok(())
-}
-
-async fn set_subtask(
-    connection: &mut Connection,
-    job_id: &str,
-    job_type: &str,
-    subtask_id: &str,
-    status: Status,
-    errors: &[String],
-    outcome: Option<&Outcome>,
-) -> Result<(), sqlx::Error> {
-    let now = now();
-    sqlx::query(
-        "INSERT INTO subtasks (job_id, job_type, subtask_id, status, errors, outcome, updated_at) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (job_id, job_type, subtask_id) DO UPDATE SET \
-         status = excluded.status, errors = excluded.errors, outcome = excluded.outcome, updated_at = excluded.updated_at",
-    )
-    .bind(job_id)
-    .bind(job_type)
-    .bind(subtask_id)
-    .bind(status.word())
-    .bind(to_json(&errors))
-    .bind(outcome.map(to_json))
-    .bind(now)
-    .execute(&mut *connection)
-    .await?;
-    let event = super::report::Event {
-        job_id,
-        job_type: Some(job_type),
-        subtask_id: Some(subtask_id),
-        status,
-        time: now,
-    };
-    event.store(connection, &serde_json::json!({ "errors": errors })).await
 }

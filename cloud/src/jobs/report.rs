@@ -1,12 +1,15 @@
 //! What clients report: jobs, task events, subtask events, log files. The latest state is kept per job, task
-//! and subtask; every event is kept as well.
+//! and subtask; every event is kept as well, also one that comes too late to change a state.
+//!
+//! Every report begins by touching the row of its job: that is a sign of life, and keeps the reports on one job
+//! apart.
 
 use serde_json::json;
 use sqlx::Row;
 
-use super::{Status, to_json};
+use super::{Status, final_words, to_json};
 use crate::ids::{new_id, now};
-use crate::store::{Connection, Store};
+use crate::store::{Connection, Exclusive, Store};
 
 /// The steps that a client may report.
 pub(crate) const JOB_TYPES: [&str; 6] = ["DS", "IS", "DA", "DU", "RP", "TAG"];
@@ -50,6 +53,16 @@ pub(crate) async fn job_exists(connection: &mut Connection, job_id: &str) -> Res
     Ok(row.is_some())
 }
 
+/// Notes a sign of life of a job, and holds its row until the transaction ends. False when there is no such job.
+pub(crate) async fn touch(connection: &mut Connection, job_id: &str) -> Result<bool, sqlx::Error> {
+    let done = sqlx::query("UPDATE jobs SET last_seen = $1 WHERE id = $2")
+        .bind(now())
+        .bind(job_id)
+        .execute(connection)
+        .await?;
+    Ok(done.rows_affected() > 0)
+}
+
 /// Creates a job; returns its id.
 pub(crate) async fn create_job(
     store: &Store,
@@ -58,10 +71,10 @@ pub(crate) async fn create_job(
     time: i64,
 ) -> Result<String, sqlx::Error> {
     let id = new_id();
-    let mut transaction = store.begin().await?;
+    let mut transaction = store.begin_exclusive(Exclusive::Rows).await?;
     sqlx::query(
-        "INSERT INTO jobs (id, data_source_id, identity_store_id, status, errors, created_at, updated_at) \
-         VALUES ($1, $2, $3, $4, '[]', $5, $5)",
+        "INSERT INTO jobs (id, data_source_id, identity_store_id, status, errors, created_at, updated_at, last_seen) \
+         VALUES ($1, $2, $3, $4, '[]', $5, $5, $5)",
     )
     .bind(&id)
     .bind(data_source)
@@ -84,17 +97,21 @@ pub(crate) async fn update_job(
     errors: &[String],
     time: i64,
 ) -> Result<bool, sqlx::Error> {
-    let mut transaction = store.begin().await?;
-    let done = sqlx::query("UPDATE jobs SET status = $1, errors = $2, updated_at = $3 WHERE id = $4")
-        .bind(status.word())
-        .bind(to_json(&errors))
-        .bind(now())
-        .bind(job_id)
-        .execute(&mut *transaction)
-        .await?;
-    if done.rows_affected() == 0 {
+    let mut transaction = store.begin_exclusive(Exclusive::Rows).await?;
+    if !touch(&mut transaction, job_id).await? {
         return Ok(false);
     }
+    sqlx::query(concat!(
+        "UPDATE jobs SET status = $1, errors = $2, updated_at = $3 WHERE id = $4 \
+         AND (status = 'STARTED' OR $1 <> 'STARTED') AND status NOT IN ",
+        final_words!()
+    ))
+    .bind(status.word())
+    .bind(to_json(&errors))
+    .bind(now())
+    .bind(job_id)
+    .execute(&mut *transaction)
+    .await?;
     let event = Event { job_id, job_type: None, subtask_id: None, status, time };
     event.store(&mut transaction, &json!({ "errors": errors })).await?;
     transaction.commit().await?;
@@ -115,8 +132,8 @@ pub(crate) async fn task_event(
     event: &Event<'_>,
     report: &TaskReport,
 ) -> Result<bool, sqlx::Error> {
-    let mut transaction = store.begin().await?;
-    if !job_exists(&mut transaction, event.job_id).await? {
+    let mut transaction = store.begin_exclusive(Exclusive::Rows).await?;
+    if !touch(&mut transaction, event.job_id).await? {
         return Ok(false);
     }
     let known = sqlx::query("SELECT warnings FROM tasks WHERE job_id = $1 AND job_type = $2")
@@ -129,11 +146,13 @@ pub(crate) async fn task_event(
         None => Vec::new(),
     };
     warnings.extend(report.warnings.iter().cloned());
-    sqlx::query(
+    sqlx::query(concat!(
         "INSERT INTO tasks (job_id, job_type, status, errors, warnings, result, updated_at) \
          VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (job_id, job_type) DO UPDATE SET status = excluded.status, \
-         errors = excluded.errors, warnings = excluded.warnings, result = excluded.result, updated_at = excluded.updated_at",
-    )
+         errors = excluded.errors, warnings = excluded.warnings, result = excluded.result, updated_at = excluded.updated_at \
+         WHERE (tasks.status = 'STARTED' OR excluded.status <> 'STARTED') AND tasks.status NOT IN ",
+        final_words!()
+    ))
     .bind(event.job_id)
     .bind(event.job_type)
     .bind(event.status.word())
@@ -155,16 +174,18 @@ pub(crate) async fn subtask_event(
     event: &Event<'_>,
     received_date: Option<i64>,
 ) -> Result<bool, sqlx::Error> {
-    let mut transaction = store.begin().await?;
-    if !job_exists(&mut transaction, event.job_id).await? {
+    let mut transaction = store.begin_exclusive(Exclusive::Rows).await?;
+    if !touch(&mut transaction, event.job_id).await? {
         return Ok(false);
     }
-    sqlx::query(
+    sqlx::query(concat!(
         "INSERT INTO subtasks (job_id, job_type, subtask_id, status, errors, received_date, updated_at) \
          VALUES ($1, $2, $3, $4, '[]', $5, $6) ON CONFLICT (job_id, job_type, subtask_id) DO UPDATE SET \
          status = excluded.status, received_date = COALESCE(excluded.received_date, subtasks.received_date), \
-         updated_at = excluded.updated_at",
-    )
+         updated_at = excluded.updated_at WHERE subtasks.server = 0 \
+         AND (subtasks.status = 'STARTED' OR excluded.status <> 'STARTED') AND subtasks.status NOT IN ",
+        final_words!()
+    ))
     .bind(event.job_id)
     .bind(event.job_type)
     .bind(event.subtask_id)
@@ -185,8 +206,8 @@ pub(crate) async fn log_file(
     job_type: &str,
     file_key: &str,
 ) -> Result<bool, sqlx::Error> {
-    let mut transaction = store.begin().await?;
-    if !job_exists(&mut transaction, job_id).await? {
+    let mut transaction = store.begin_exclusive(Exclusive::Rows).await?;
+    if !touch(&mut transaction, job_id).await? {
         return Ok(false);
     }
     sqlx::query(

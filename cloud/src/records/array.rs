@@ -9,6 +9,7 @@ use std::io::Read;
 use serde::de::DeserializeOwned;
 use tokio::sync::mpsc;
 
+use super::nul;
 use crate::files::StoredFile;
 
 const PIECE: usize = 256 * 1024;
@@ -87,6 +88,8 @@ fn for_each<T: DeserializeOwned>(
     let mut at_end = false;
     let mut opened = false;
     let mut index = 0;
+    // Up to where the buffer was searched for NUL characters, and whether there was one.
+    let (mut checked, mut told) = (0, false);
     loop {
         // Between elements: skip white space, separators and the opening bracket.
         while start < end {
@@ -101,6 +104,15 @@ fn for_each<T: DeserializeOwned>(
             start += 1;
         }
         if start < end {
+            // Up to the end of what is here: an escape that is cut belongs to an element that is not complete either.
+            if nul::replace_escapes(&mut buffer[..end], checked.max(start)) && !told {
+                told = true;
+                tracing::warn!(
+                    element = index,
+                    "NUL characters in the texts of an uploaded file are replaced"
+                );
+            }
+            checked = end.saturating_sub(nul::ESCAPE.len());
             let mut elements =
                 serde_json::Deserializer::from_slice(&buffer[start..end]).into_iter::<Option<T>>();
             match elements.next() {
@@ -122,6 +134,7 @@ fn for_each<T: DeserializeOwned>(
         }
         // Make room and read on.
         buffer.copy_within(start..end, 0);
+        checked = checked.saturating_sub(start);
         end -= start;
         start = 0;
         if end == buffer.len() {
@@ -172,6 +185,10 @@ mod tests {
         assert_eq!(all("[")?, Vec::<String>::new());
         assert_eq!(all("[\n\n{\"a\":\"1\"},\n\n{\"a\":\"]\",\"b\":[{}]}\n]")?, ["1", "]"]);
         assert_eq!(all("[{\"a\":\"1\"}, null,{\"a\":\"2\"}\n")?, ["1", "2"]);
+        assert_eq!(
+            all(r#"[{"a":"\u0000x\\u0000\u0000"},{"a":"\u0000"}]"#)?,
+            ["\u{fffd}x\\u0000\u{fffd}", "\u{fffd}"]
+        );
         Ok(())
     }
 

@@ -47,19 +47,26 @@ impl Sql {
         Ok(self.push(")"))
     }
 
-    /// Appends a case-insensitive search for a text anywhere in `column`.
+    /// Appends a search for a text anywhere in `column`, case-insensitive. Not every engine knows the lower case of
+    /// letters beyond ASCII: there such letters must be spelled as they are stored.
     pub(crate) fn bind_contains(&mut self, column: &str, text: &str) -> Result<&mut Self, sqlx::Error> {
-        let mut pattern = String::from("%");
-        for character in text.to_lowercase().chars() {
-            if matches!(character, '%' | '_' | '\\') {
-                pattern.push('\\');
-            }
-            pattern.push(character);
+        let (lower, ascii) = (text.to_lowercase(), text.to_ascii_lowercase());
+        self.push("(LOWER(").push(column).push(") LIKE ");
+        self.bind(contains(&lower))?.push(" ESCAPE '\\'");
+        if lower != ascii {
+            self.push(" OR LOWER(").push(column).push(") LIKE ");
+            self.bind(contains(&ascii))?.push(" ESCAPE '\\'");
         }
-        pattern.push('%');
-        self.push("LOWER(").push(column).push(") LIKE ");
-        self.bind(pattern)?;
-        Ok(self.push(" ESCAPE '\\'"))
+        Ok(self.push(")"))
+    }
+
+    /// Runs it and returns how many rows it changed.
+    pub(crate) async fn execute<'e, E: Executor<'e, Database = Any>>(
+        self,
+        executor: E,
+    ) -> Result<u64, sqlx::Error> {
+        let query = sqlx::query_with(AssertSqlSafe(self.text), self.arguments).persistent(false);
+        Ok(query.execute(executor).await?.rows_affected())
     }
 
     /// Makes `column` the first one of a statement that starts with `SELECT `.
@@ -76,4 +83,17 @@ impl Sql {
     ) -> Result<Vec<AnyRow>, sqlx::Error> {
         sqlx::query_with(AssertSqlSafe(self.text), self.arguments).persistent(false).fetch_all(executor).await
     }
+}
+
+/// The pattern for a text anywhere.
+fn contains(text: &str) -> String {
+    let mut pattern = String::from("%");
+    for character in text.chars() {
+        if matches!(character, '%' | '_' | '\\') {
+            pattern.push('\\');
+        }
+        pattern.push(character);
+    }
+    pattern.push('%');
+    pattern
 }

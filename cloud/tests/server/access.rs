@@ -58,7 +58,7 @@ async fn what_is_created_here_reaches_the_file_and_its_feedback_settles_it() -> 
         "whoItems": [{ "user": anna }, { "group": group }], "whatDataObjects": [by_name("a", &["WRITE"], &["TRUNCATE"])],
         "dataSources": [{ "dataSource": "warehouse", "type": "role" }] })).await?;
     let leads = create(&manager, json!({ "name": "Leads", "whoItems": [{ "accessProvider": readers }], "whatDataObjects": [by_name("b", &["READ"], &[])] })).await?;
-    let filter = create(&manager, json!({ "name": "Own rows", "action": "Filtered", "policyRule": "{owner} = current_user", "whatDataObjects": [by_name("b", &[], &[])],
+    let filter = create(&manager, json!({ "name": "Own rows", "action": "Filtered", "whatDataObjects": [by_name("b", &[], &[])],
         "filterCriteria": { "unaryExpression": { "operator": "Not", "operand": { "comparison": { "operator": "Equal",
             "leftOperand": { "reference": { "entityType": "ColumnReferenceByName", "entityId": "owner" } }, "rightOperand": { "literal": { "str": "x" } } } } } } })).await?;
 
@@ -81,7 +81,7 @@ async fn what_is_created_here_reaches_the_file_and_its_feedback_settles_it() -> 
     );
     assert_eq!(entry(&leads)?["who"], json!({ "inheritFrom": [format!("ID:{readers}")] }));
     let filtered = entry(&filter)?;
-    assert_eq!(filtered["policyRule"], "{owner} = current_user");
+    assert_eq!(filtered["policyRule"], Value::Null);
     assert_eq!(
         filtered["filterCriteria"]["unaryExpression"]["expression"]["comparison"]["rightOperand"]["literal"],
         json!({ "string": "x" })

@@ -4,42 +4,44 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use raito_cloud::{Credentials, NewUser, Role, Server};
+use raito_cloud::{Credentials, NewUser, Role, Server, ServerConfig};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
-use tempfile::TempDir;
 
 use crate::Failure;
+use crate::engine::Place;
 
 pub(crate) const DOMAIN: &str = "acme";
-const POLLS: usize = 1500;
+const POLLS: usize = 6000;
 const POLL: Duration = Duration::from_millis(20);
 
-/// A server in a temporary folder with a data source `warehouse`, and a signed-in client.
+/// A server with a data source `warehouse`, and a signed-in client.
 pub(crate) struct Site {
-    pub(crate) folder: TempDir,
+    // Before the place that it is in.
     pub(crate) server: Server,
     pub(crate) client: Client,
     /// The native identity store of the data source.
     pub(crate) identity_store: String,
+    pub(crate) place: Place,
 }
 
 impl Site {
     pub(crate) async fn start() -> Result<Self, Failure> {
-        let folder = tempfile::tempdir()?;
-        Self::start_in(folder).await
+        let place = Place::new()?;
+        let config = place.config()?;
+        Self::start_with(place, config).await
     }
 
-    async fn start_in(folder: TempDir) -> Result<Self, Failure> {
-        let (server, credentials) = Server::start_embedded(folder.path(), DOMAIN).await?;
+    pub(crate) async fn start_with(place: Place, config: ServerConfig) -> Result<Self, Failure> {
+        let (server, credentials) = Server::start_embedded_with(config).await?;
         let ids = server.ensure_data_source("warehouse", Some("test")).await?;
         let client = Client::sign_in(server.url(), &credentials).await?;
-        Ok(Self { folder, server, client, identity_store: ids.identity_store_id })
+        Ok(Self { server, client, identity_store: ids.identity_store_id, place })
     }
 
-    /// A server on a folder that is there already.
-    pub(crate) async fn start_in_path(folder: &std::path::Path) -> Result<(Server, Client), Failure> {
-        let (server, credentials) = Server::start_embedded(folder, DOMAIN).await?;
+    /// A server on a place that was used before.
+    pub(crate) async fn start_again(place: &Place) -> Result<(Server, Client), Failure> {
+        let (server, credentials) = Server::start_embedded_with(place.config()?).await?;
         let client = Client::sign_in(server.url(), &credentials).await?;
         Ok((server, client))
     }

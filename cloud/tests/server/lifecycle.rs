@@ -1,6 +1,6 @@
 //! Starting, stopping, crashing, looking from outside.
 
-use raito_cloud::{CloudError, Server, status};
+use raito_cloud::{CloudError, Database, Server, status};
 use serde_json::{Value, json};
 
 use crate::Failure;
@@ -8,12 +8,13 @@ use crate::client::{DOMAIN, Site};
 
 #[tokio::test]
 async fn a_folder_is_open_once() -> Result<(), Failure> {
-    let site = Site::start().await?;
-    let refused = Server::start_embedded(site.folder.path(), DOMAIN).await.err().ok_or("opened twice")?;
-    assert!(matches!(&refused, CloudError::InUse { folder } if folder == site.folder.path()), "{refused}");
+    let folder = tempfile::tempdir()?;
+    let (server, _) = Server::start_embedded(folder.path(), DOMAIN).await?;
+    let refused = Server::start_embedded(folder.path(), DOMAIN).await.err().ok_or("opened twice")?;
+    assert!(matches!(&refused, CloudError::InUse { folder: used } if used == folder.path()), "{refused}");
     assert!(refused.hint().is_some());
-    site.server.shutdown().await;
-    let (server, _) = Server::start_embedded(site.folder.path(), DOMAIN).await?;
+    server.shutdown().await;
+    let (server, _) = Server::start_embedded(folder.path(), DOMAIN).await?;
     server.shutdown().await;
     Ok(())
 }
@@ -45,7 +46,8 @@ async fn the_status_tells_what_is_there_while_the_server_runs() -> Result<(), Fa
     .await?;
     site.import_objects(&json!([{ "externalId": "a", "type": "table", "fullName": "a" }, { "externalId": "b", "type": "view", "fullName": "b" }]), true).await?;
     site.import_access(&json!([{ "externalId": "r", "name": "r", "action": "grant" }]), true).await?;
-    let found = serde_json::to_value(status(site.folder.path()).await?)?;
+    let database = site.place.database()?;
+    let found = serde_json::to_value(status(site.place.path(), &database).await?)?;
     let source = &found["dataSources"][0];
     assert_eq!(source["dataObjects"], json!({ "table": 1, "view": 1 }));
     assert_eq!(
@@ -54,10 +56,10 @@ async fn the_status_tells_what_is_there_while_the_server_runs() -> Result<(), Fa
     );
     assert_eq!(source["lastSync"]["status"], "STARTED");
     site.server.shutdown().await;
-    let closed = serde_json::to_value(status(site.folder.path()).await?)?;
+    let closed = serde_json::to_value(status(site.place.path(), &database).await?)?;
     assert_eq!(closed, found);
     let nowhere = tempfile::tempdir()?;
-    assert!(matches!(status(nowhere.path()).await, Err(CloudError::NoStore { .. })));
+    assert!(matches!(status(nowhere.path(), &Database::Folder).await, Err(CloudError::NoStore { .. })));
     Ok(())
 }
 
@@ -83,36 +85,30 @@ async fn an_import_that_was_cut_off_is_done_by_the_next_start() -> Result<(), Fa
         }
     }
     assert_eq!(state, "DATA_PROCESSING");
-    let Site { folder, server, .. } = site;
+    let Site { place, server, .. } = site;
     drop(server);
-    let objects = |found: &raito_cloud::Status| {
-        found.data_sources.first().and_then(|source| source.data_objects.get("table").copied())
+    let objects = async || {
+        let found = status(place.path(), &place.database()?).await?;
+        let source = found.data_sources.first().and_then(|source| source.data_objects.get("table").copied());
+        Ok::<_, Failure>(source)
     };
-    let between = loop {
+    let again = async || loop {
         // The connections of the dropped server close in the background.
-        match Server::start_embedded(folder.path(), DOMAIN).await {
-            Ok((server, _)) => {
-                let before = status(folder.path()).await?;
-                break (server, objects(&before));
-            }
-            Err(CloudError::InUse { .. }) => tokio::task::yield_now().await,
-            Err(error) => return Err(error.into()),
-        }
-    };
-    assert!(matches!(between.1, Some(1 | 20_000)), "half-imported: {:?}", between.1);
-    drop(between);
-    let (_server, client) = loop {
-        match Site::start_in_path(folder.path()).await {
-            Ok(started) => break started,
+        match Site::start_again(&place).await {
             Err(error) if error.to_string().contains("used by another process") => {
                 tokio::task::yield_now().await;
             }
-            Err(error) => return Err(error),
+            started => return started,
         }
     };
+    let between = again().await?;
+    let before = objects().await?;
+    assert!(matches!(before, Some(1 | 20_000)), "half-imported: {before:?}");
+    drop(between);
+    let (_server, client) = again().await?;
     let state = client.wait(&job, "DS", &subtask).await?;
     assert_eq!(state["result"]["dataObjectsAdded"], 20_000, "{state}");
     assert_eq!(state["result"]["dataObjectsRemoved"], 1);
-    assert_eq!(objects(&status(folder.path()).await?), Some(20_000));
+    assert_eq!(objects().await?, Some(20_000));
     Ok(())
 }

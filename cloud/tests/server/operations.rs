@@ -6,8 +6,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use raito_cloud::{
-    BackupReport, CloudError, InitConfig, Limits, Location, Operations, Role, Server, ServerConfig, TlsFiles,
-    backup, init, restore, status,
+    BackupReport, CloudError, Database, InitConfig, Limits, Location, Operations, Role, Server, ServerConfig,
+    TlsFiles, backup, init, restore, status,
 };
 use raito_test_servers::Authority;
 use serde_json::{Value, json};
@@ -25,11 +25,11 @@ fn config(folder: &Path, operations: Operations) -> ServerConfig {
         data_dir: folder.to_owned(),
         listen: ([127, 0, 0, 1], 0).into(),
         domain: Some(DOMAIN.to_owned()),
-        public_url: None,
         admin_email: ADMIN.to_owned(),
         admin_password: Some(PASSWORD.to_owned()),
         may_generate_password: false,
         operations,
+        ..ServerConfig::default()
     }
 }
 
@@ -65,7 +65,7 @@ async fn the_server_says_how_it_is() -> Result<(), Failure> {
 #[tokio::test]
 async fn a_server_whose_files_cannot_be_written_is_not_ready() -> Result<(), Failure> {
     let site = Site::start().await?;
-    let files = site.folder.path().join("files");
+    let files = site.place.path().join("files");
     std::fs::remove_dir(&files)?;
     std::fs::write(&files, "in the way")?;
     let (status, answer) = json_of(&format!("{}ready", site.server.url())).await?;
@@ -319,8 +319,13 @@ async fn tls_is_spoken_and_a_renewed_certificate_is_taken() -> Result<(), Failur
     Ok(())
 }
 
+/// Where the server of a site keeps what it has.
+fn location_of(site: &Site) -> Result<Location, Failure> {
+    Ok(Location { data_dir: site.place.path().to_owned(), database: site.place.database()?, storage: None })
+}
+
 fn location(folder: &Path) -> Location {
-    Location { data_dir: folder.to_owned(), storage: None }
+    Location { data_dir: folder.to_owned(), database: Database::Folder, storage: None }
 }
 
 #[tokio::test]
@@ -394,23 +399,24 @@ async fn a_backup_of_a_running_server_is_restored_as_it_was() -> Result<(), Fail
     let (site, log) = filled().await?;
     let place = tempfile::tempdir()?;
     let archive = place.path().join("backup.tar");
-    let made = backup(&location(site.folder.path()), &archive).await?;
-    let before = status(site.folder.path()).await?;
+    let made = backup(&location_of(&site)?, &archive).await?;
+    let before = status(site.place.path(), &site.place.database()?).await?;
     assert!(made.rows > 3000 && made.files >= 1, "{made:?}");
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt as _;
         assert_eq!(std::fs::metadata(&archive)?.permissions().mode() & 0o777, 0o600);
     }
-    assert!(backup(&location(site.folder.path()), &archive).await.is_err(), "a backup is not overwritten");
+    assert!(backup(&location_of(&site)?, &archive).await.is_err(), "a backup is not overwritten");
 
     let target = place.path().join("restored");
     let taken = restore(&location(&target), &archive, false).await?;
     assert_eq!(taken, BackupReport { domain: DOMAIN.to_owned(), ..made.clone() });
-    assert_eq!(status(&target).await?, before);
+    assert_eq!(status(&target, &Database::Folder).await?, before);
     assert_eq!(std::fs::read(target.join("files").join(&log))?, b"the log of a task");
     // It works, with the same users; who had signed in has to do it again.
-    let (server, client) = Site::start_in_path(&target).await?;
+    let (server, credentials) = Server::start_embedded(&target, DOMAIN).await?;
+    let client = Client::sign_in(server.url(), &credentials).await?;
     let old = Client { base: server.url().to_owned(), ..site.client.clone() };
     assert!(old.create_job().await.is_err());
     client.create_job().await?;
@@ -423,7 +429,7 @@ async fn a_backup_of_a_running_server_is_restored_as_it_was() -> Result<(), Fail
     assert!(matches!(restore(&location(&target), &archive, false).await, Err(CloudError::NotEmpty { .. })));
     let replaced = restore(&location(&target), &archive, true).await?;
     assert_eq!(replaced, taken);
-    assert_eq!(status(&target).await?, before);
+    assert_eq!(status(&target, &Database::Folder).await?, before);
     // A backup of what was restored is the same rows.
     let second = place.path().join("second.tar");
     assert_eq!(backup(&location(&target), &second).await?.rows, made.rows);
@@ -452,7 +458,7 @@ async fn a_damaged_backup_changes_nothing() -> Result<(), Failure> {
     let (site, _) = filled().await?;
     let place = tempfile::tempdir()?;
     let archive = place.path().join("backup.tar");
-    backup(&location(site.folder.path()), &archive).await?;
+    backup(&location_of(&site)?, &archive).await?;
     let whole = std::fs::read(&archive)?;
     let (target, damaged) = (place.path().join("target"), place.path().join("damaged.tar"));
     let position = whole.windows(5).position(|part| part == b"o1234").ok_or("no such object")?;
@@ -469,12 +475,12 @@ async fn a_damaged_backup_changes_nothing() -> Result<(), Failure> {
 
     // An archive that is consistent and still does not fit fails half-way, and the target stays as it was.
     restore(&location(&target), &archive, false).await?;
-    let before = status(&target).await?;
+    let before = status(&target, &Database::Folder).await?;
     let wrong = place.path().join("wrong.tar");
     rewrite(&archive, &wrong)?;
     let refused = restore(&location(&target), &wrong, true).await.err().ok_or("restored")?;
     assert!(refused.to_string().contains("usage_statements"), "{refused}");
-    assert_eq!(status(&target).await?, before);
+    assert_eq!(status(&target, &Database::Folder).await?, before);
     Ok(())
 }
 

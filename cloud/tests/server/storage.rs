@@ -46,11 +46,11 @@ async fn start(folder: &TempDir, prefix: &str, proxy: bool) -> Result<(Server, C
         data_dir: folder.path().to_owned(),
         listen: ([127, 0, 0, 1], 0).into(),
         domain: Some(DOMAIN.to_owned()),
-        public_url: None,
         admin_email: "admin@acme.example".to_owned(),
         admin_password: None,
         may_generate_password: true,
         operations,
+        ..ServerConfig::default()
     })
     .await?;
     server.ensure_data_source("warehouse", Some("test")).await?;
@@ -172,7 +172,7 @@ async fn a_wrong_file_is_never_imported() -> Result<(), Failure> {
         let failed = import(&client, &key).await.err().ok_or("imported")?;
         assert!(failed.to_string().contains(wrong), "{failed}");
     }
-    let found = raito_cloud::status(folder.path()).await?;
+    let found = raito_cloud::status(folder.path(), &raito_cloud::Database::Folder).await?;
     assert_eq!(found.data_sources.first().and_then(|source| source.data_objects.get("table")), Some(&10));
     server.shutdown().await;
     Ok(())
@@ -222,11 +222,11 @@ async fn a_bucket_that_is_not_there_is_said_at_the_start() -> Result<(), Failure
         data_dir: folder.path().to_owned(),
         listen: ([127, 0, 0, 1], 0).into(),
         domain: None,
-        public_url: None,
         admin_email: "admin@acme.example".to_owned(),
         admin_password: None,
         may_generate_password: true,
         operations,
+        ..ServerConfig::default()
     })
     .await
     .err()

@@ -14,7 +14,7 @@ async fn a_file_with_another_hash_or_length_is_refused_and_not_kept() -> Result<
         let (url, key) = site.client.signed_url(length, &hash).await?;
         let answer = site.client.http.put(&url).body(content).send().await?;
         assert_eq!(answer.status(), 400, "{content}");
-        let files = site.folder.path().join("files");
+        let files = site.place.path().join("files");
         assert_eq!(std::fs::read_dir(files)?.count(), 0);
         // The address has been used.
         assert_eq!(site.client.http.put(&url).body("abc").send().await?.status(), 403);

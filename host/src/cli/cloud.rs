@@ -39,6 +39,16 @@ pub struct PlaceArgs {
     /// Folder for all data
     #[arg(long, value_name = "FOLDER", env = "RAITO_CLOUD_DATA_DIR", default_value = ".raito")]
     pub data_dir: PathBuf,
+    /// Database: `sqlite`, a file in the folder, or postgres://USER:PASSWORD@HOST:PORT/DATABASE, which several servers
+    /// may share; better given by the environment variable, because arguments are visible to every user of the machine
+    #[arg(
+        long,
+        value_name = "ADDRESS",
+        env = "RAITO_CLOUD_DATABASE",
+        default_value = "sqlite",
+        hide_env_values = true
+    )]
+    pub database: String,
     /// Where uploaded files are kept: s3://BUCKET/PREFIX or file:///FOLDER [default: a folder in the data folder]
     #[arg(long, value_name = "ADDRESS", env = "RAITO_CLOUD_STORAGE")]
     pub storage: Option<StorageAddress>,
@@ -99,6 +109,9 @@ pub struct ServeArgs {
     /// Reverse proxy whose X-Forwarded-For is believed; may be repeated
     #[arg(long, value_name = "ADDRESS", env = "RAITO_CLOUD_TRUSTED_PROXIES", value_delimiter = ',')]
     pub trusted_proxy: Vec<IpAddr>,
+    /// Time without a sign of life after which a job is given up as timed out
+    #[arg(long, value_name = "TIME", default_value = "24h", value_parser = time)]
+    pub job_timeout: Duration,
     /// Requests at work at the same time; more are answered with 503
     #[arg(long, value_name = "COUNT", default_value = "512", value_parser = at_least_one::<usize>)]
     pub max_requests: usize,
@@ -119,6 +132,15 @@ pub struct ServeArgs {
 /// Arguments of `cloud status`.
 #[derive(Debug, Args)]
 pub struct StatusArgs {
+    /// Database: `sqlite`, a file in the folder, or postgres://USER:PASSWORD@HOST:PORT/DATABASE
+    #[arg(
+        long,
+        value_name = "ADDRESS",
+        env = "RAITO_CLOUD_DATABASE",
+        default_value = "sqlite",
+        hide_env_values = true
+    )]
+    pub database: String,
     /// Folder for all data
     #[arg(long, value_name = "FOLDER", env = "RAITO_CLOUD_DATA_DIR", default_value = ".raito")]
     pub data_dir: PathBuf,

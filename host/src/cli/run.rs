@@ -24,6 +24,9 @@ pub struct RunArgs {
     /// What the connector of single-target mode may do.
     #[command(flatten, next_help_heading = "Sandbox, with --connector-name")]
     pub sandbox: SandboxArgs,
+    /// When.
+    #[command(flatten, next_help_heading = "Schedule")]
+    pub schedule: ScheduleArgs,
     /// Which steps.
     #[command(flatten, next_help_heading = "Steps")]
     pub steps: StepArgs,
@@ -36,9 +39,9 @@ pub struct RunArgs {
     /// Copies of the files.
     #[command(flatten, next_help_heading = "Backups")]
     pub backups: BackupArgs,
-    /// What is not supported.
-    #[command(flatten)]
-    pub unsupported: UnsupportedArgs,
+    /// Of which steps Raito Cloud gets the log.
+    #[command(flatten, next_help_heading = "Logs in Raito Cloud")]
+    pub logs: LogForwardingArgs,
     /// How to print the summary
     #[arg(long, value_enum, default_value_t, help_heading = "Output")]
     pub format: Format,
@@ -87,8 +90,8 @@ flag_group! {
         /// Run this connector alone, instead of the targets of the file
         #[arg(value_name = "CONNECTOR")]
         connector_name: String = "connector-name",
-        /// Version of the connector
-        #[arg(hide = true)]
+        /// Version that this connector must have [default: any]
+        #[arg(value_name = "VERSION")]
         connector_version: String = "connector-version",
         /// Name of the single target [default: the connector's name]
         #[arg(short = 'n')]
@@ -148,6 +151,28 @@ pub struct SandboxArgs {
 }
 
 flag_group! {
+    /// When runs begin in continuous mode.
+    ScheduleArgs
+    truths {
+        /// With --cron: run at the start as well
+        sync_at_startup = "sync-at-startup",
+        /// In continuous mode, do not listen for triggers of Raito Cloud
+        disable_websocket = "disable-websocket",
+    }
+    texts {
+        /// Keep running, and synchronise at these times, at most hourly: "0 2 * * *", @daily, "@every 2h"
+        #[arg(short = 'c')]
+        cron: String = "cron",
+        /// Keep running, and synchronise at the start and every so many minutes, at least 60
+        #[arg(short = 'f', value_name = "MINUTES")]
+        frequency: String = "frequency",
+        /// File that exists while triggers can be received
+        #[arg(hide = true, value_name = "FILE")]
+        cli_container_liveness_file: String = "cli-container-liveness-file",
+    }
+}
+
+flag_group! {
     /// Which steps.
     StepArgs
     truths {
@@ -159,9 +184,9 @@ flag_group! {
         skip_data_access_sync = "skip-data-access-sync",
         /// Leave out usage
         skip_data_usage_sync = "skip-data-usage-sync",
-        /// Leave out resource providers; this version has none to run
+        /// Leave out resource providers
         skip_resource_provider_sync = "skip-resource-provider-sync",
-        /// Leave out tags; this version runs no tag connectors
+        /// Leave out tags
         skip_tag_sync = "skip-tag-sync",
     }
     texts {}
@@ -276,37 +301,25 @@ flag_group! {
 }
 
 flag_group! {
-    /// Flags of Raito's own CLI that the configuration refuses by name.
-    #[expect(missing_docs, reason = "they have no meaning here, and no help")]
-    UnsupportedArgs
+    /// Of which steps Raito Cloud gets the log.
+    LogForwardingArgs
     truths {
-        #[arg(hide = true)]
-        sync_at_startup = "sync-at-startup",
-        #[arg(hide = true)]
-        disable_websocket = "disable-websocket",
-        #[arg(hide = true)]
-        disable_log_forwarding = "disable-log-forwarding",
-        #[arg(hide = true)]
-        disable_log_forwarding_ds = "disable-log-forwarding-data-source-sync",
-        #[arg(hide = true)]
-        disable_log_forwarding_da = "disable-log-forwarding-data-access-sync",
-        #[arg(hide = true)]
-        disable_log_forwarding_is = "disable-log-forwarding-identity-store-sync",
-        #[arg(hide = true)]
-        disable_log_forwarding_du = "disable-log-forwarding-data-usage-sync",
-        #[arg(hide = true)]
-        disable_log_forwarding_rp = "disable-log-forwarding-resource-provider-sync",
-        #[arg(hide = true)]
-        disable_log_forwarding_tag = "disable-log-forwarding-tag-sync",
+        /// Keep the logs of all steps here
+        all = "disable-log-forwarding",
+        /// Keep the log of the data object step here
+        data_source = "disable-log-forwarding-data-source-sync",
+        /// Keep the log of the access step here
+        data_access = "disable-log-forwarding-data-access-sync",
+        /// Keep the log of the identity store step here
+        identity_store = "disable-log-forwarding-identity-store-sync",
+        /// Keep the log of the usage step here
+        data_usage = "disable-log-forwarding-data-usage-sync",
+        /// Keep the log of the resource provider step here
+        resource_provider = "disable-log-forwarding-resource-provider-sync",
+        /// Keep the log of the tag step here
+        tag = "disable-log-forwarding-tag-sync",
     }
-    texts {
-        #[arg(hide = true, short = 'c')]
-        cron: String = "cron",
-        #[arg(hide = true, short = 'f')]
-        frequency: String = "frequency",
-        #[arg(hide = true)]
-        cli_container_liveness_file: String = "cli-container-liveness-file",
-    }
+    texts {}
 }
 
 impl RunArgs {
@@ -317,10 +330,11 @@ impl RunArgs {
         self.sync.collect(overrides);
         self.sandbox.collect(overrides);
         self.backups.collect(overrides);
+        self.schedule.collect(overrides);
+        self.logs.collect(overrides);
         self.steps.collect(overrides);
         self.locks.collect(overrides);
         self.tags.collect(overrides);
-        self.unsupported.collect(overrides);
     }
 }
 

@@ -7,6 +7,7 @@
 //!    attempts in all. A challenge is never answered.
 //! 3. The ID token counts until ten seconds before its end. Then the refresh token is used; if that fails,
 //!    the password again.
+//! 4. A token that the API refuses before its end is dropped, and the password used again.
 //!
 //! Where the identity provider is: `AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER`, else `AWS_ENDPOINT_URL` (what Amazon's
 //! own libraries read), else the API itself if it is a self-hosted server, which says so in its `Server` header,
@@ -129,6 +130,23 @@ impl CloudClient {
         Ok(id)
     }
 
+    /// Drops a token that the API refused, unless somebody has replaced it since. The next call signs in with the
+    /// password: who revoked the token may have revoked its refresh token too.
+    pub(super) async fn forget(&self, refused: &Secret) {
+        let Some((user, _)) = &self.account.credentials else { return };
+        let key = (self.account.domain.to_lowercase(), user.clone());
+        let slot = {
+            let slots = self.shared.sign_in.tokens.lock().unwrap_or_else(PoisonError::into_inner);
+            slots.get(&key).map(Arc::clone)
+        };
+        if let Some(slot) = slot {
+            let mut tokens = slot.lock().await;
+            if tokens.as_ref().is_some_and(|tokens| tokens.id == *refused) {
+                *tokens = None;
+            }
+        }
+    }
+
     /// New tokens for a refresh token; nothing if it is no longer good for that.
     async fn refresh(&self, client_id: &str, user: &str, refresh: Secret) -> Option<Tokens> {
         let parameters = json!({ "REFRESH_TOKEN": refresh.expose() });
@@ -157,13 +175,22 @@ impl CloudClient {
             return Ok(id.clone());
         }
         let url = self.address(&format!("admin/org/{domain}"))?;
-        let response = send(what, self.bare(Method::GET, url)).await?;
-        self.notice_server(&response);
-        let status = response.status().as_u16();
-        let body = response.text().await.map_err(|error| CloudError::unreachable(what, error))?;
-        if status != 200 {
-            return Err(CloudError::Status { what, status, body: error::excerpt(&body) });
-        }
+        let mut waits = self.shared.options.timing.request_retry.into_iter();
+        let body = loop {
+            let error = match self.organisation(what, url.clone()).await {
+                Ok(body) => break body,
+                Err(error) => error,
+            };
+            let again = match &error {
+                CloudError::Unreachable { .. } => true,
+                CloudError::Status { status, .. } => *status == 429 || *status >= 500,
+                _ => false,
+            };
+            match waits.next() {
+                Some(wait) if again => tokio::time::sleep(wait).await,
+                _ => return Err(error),
+            }
+        };
         let members: Map<String, Value> = serde_json::from_str(&body)
             .map_err(|error| CloudError::BadAnswer { what, reason: error.to_string() })?;
         let id = members
@@ -174,6 +201,19 @@ impl CloudClient {
             .ok_or_else(|| CloudError::BadAnswer { what, reason: "no `ClientAppId`".to_owned() })?;
         known.insert(domain, id.to_owned());
         Ok(id.to_owned())
+    }
+
+    /// One attempt at the organisation look-up.
+    async fn organisation(&self, what: &'static str, url: Url) -> Result<String, CloudError> {
+        let response = send(what, self.bare(Method::GET, url)).await?;
+        self.notice_server(&response);
+        let status = response.status().as_u16();
+        let body = response.text().await.map_err(|error| CloudError::unreachable(what, error))?;
+        if status == 200 {
+            Ok(body)
+        } else {
+            Err(CloudError::Status { what, status, body: error::excerpt(&body) })
+        }
     }
 
     /// Where users sign in. The organisation look-up has told by now who serves the API.

@@ -61,6 +61,14 @@ pub enum CloudError {
         /// All messages.
         messages: Vec<String>,
     },
+    /// The user lacks a permission.
+    #[error("{what} was refused: {reason}")]
+    Denied {
+        /// What the call was for.
+        what: &'static str,
+        /// What the cloud says.
+        reason: String,
+    },
     /// An answer that makes no sense.
     #[error("{what} was answered with something unexpected: {reason}")]
     BadAnswer {
@@ -143,9 +151,10 @@ impl CloudError {
             },
             Self::NoCredentials { .. } => "set domain, api-user and api-secret",
             Self::Unreachable { .. } => "check the network, the proxy settings and raito-url-override",
-            Self::Status { status: 401 | 403, .. } => {
+            Self::Status { status: 401 | 403, .. } | Self::Denied { .. } => {
                 "check that the user belongs to the domain and has the Integrator role"
             }
+            Self::Status { status: 429, .. } => "too many requests: wait a while and try again",
             Self::Status { status: 404, .. } => "check domain and raito-url-override",
             Self::Status { status: 500.., .. } => "try again later",
             Self::Graphql { .. } => {

@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json};
 
+use super::repeat::Repeat;
 use super::{CloudClient, CloudError, error};
 
 /// One document and what goes with it.
@@ -22,12 +23,25 @@ pub(super) struct Operation<'a> {
     pub(super) document: String,
     /// The variables, if the document declares any.
     pub(super) variables: Option<Value>,
+    /// Whether it may be sent again.
+    pub(super) repeat: Repeat,
 }
 
 impl Operation<'_> {
-    /// A document without name that declares variables.
+    /// A document without name that declares variables and begins or adds something.
     pub(super) fn with_variables(what: &'static str, document: &str, variables: Value) -> Self {
-        Self { what, name: None, document: document.to_owned(), variables: Some(variables) }
+        let (document, variables) = (document.to_owned(), Some(variables));
+        Self { what, name: None, document, variables, repeat: Repeat::Never }
+    }
+
+    /// A document without name and variables that only reads.
+    pub(super) fn reading(what: &'static str, document: String) -> Self {
+        Self { what, name: None, document, variables: None, repeat: Repeat::Safe }
+    }
+
+    /// Doing it twice is doing it once.
+    pub(super) fn repeatable(self) -> Self {
+        Self { repeat: Repeat::Safe, ..self }
     }
 
     fn body(self) -> Value {
@@ -62,13 +76,12 @@ impl CloudClient {
         &self,
         operation: Operation<'_>,
     ) -> Result<T, CloudError> {
-        let what = operation.what;
+        let (what, repeat) = (operation.what, operation.repeat);
         let request = self
             .bare(Method::POST, self.address("query")?)
             .header(header::CONTENT_TYPE, "application/json")
             .body(operation.body().to_string());
-        let response = self.call(what, request).await?;
-        let text = response.text().await.map_err(|error| CloudError::unreachable(what, error))?;
+        let text = self.call(what, repeat, request).await?;
         let bad = |error: serde_json::Error| CloudError::BadAnswer {
             what,
             reason: error::excerpt(&error.to_string()),

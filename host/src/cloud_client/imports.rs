@@ -11,6 +11,7 @@ use time::format_description::well_known::Rfc3339;
 
 use super::graphql::{Operation, string, strings};
 use super::jobs::Subtask;
+use super::repeat::Repeat;
 use super::{CloudClient, CloudError};
 
 /// Which access controls an export holds.
@@ -37,6 +38,19 @@ pub struct IdentityImport<'a> {
     /// The key of the uploaded groups.
     pub groups_file_key: &'a str,
     /// Tag sources that the files speak for; those that occur in them if empty.
+    pub tag_sources: &'a [String],
+}
+
+/// What an import of tags needs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TagImport<'a> {
+    /// The data source; empty if the target has none.
+    pub data_source: &'a str,
+    /// The identity store; empty if the target has none.
+    pub identity_store: &'a str,
+    /// The key of the uploaded tags.
+    pub file_key: &'a str,
+    /// Tag sources that the file speaks for; those that occur in it if empty.
     pub tag_sources: &'a [String],
 }
 
@@ -165,6 +179,24 @@ impl CloudClient {
         self.begin("importDataUsageRequest", operation).await
     }
 
+    /// Begins the import of tags.
+    pub async fn import_tags(&self, job_id: &str, import: &TagImport<'_>) -> Result<Subtask, CloudError> {
+        let document = "mutation ($input:TagImportRequest!){importTagsRequest(input: $input){subtask{status,subtaskId}}}";
+        let sources = (!import.tag_sources.is_empty()).then_some(import.tag_sources);
+        let input = json!({
+            "jobId": job_id,
+            "importSettings": {
+                "dataSource": import.data_source,
+                // The name of the protocol for what is an identity store.
+                "identitySource": import.identity_store,
+                "fileKey": import.file_key,
+                "tagSourcesScope": sources,
+            },
+        });
+        let operation = Operation::with_variables("the import of tags", document, json!({ "input": input }));
+        self.begin("importTagsRequest", operation).await
+    }
+
     /// Begins the export of access controls for the target.
     pub async fn export_access_providers(
         &self,
@@ -192,7 +224,7 @@ impl CloudClient {
             string(data_source)
         );
         let operation =
-            Operation { what: "the usage look-up", name: None, document, variables: Some(json!({})) };
+            Operation { variables: Some(json!({})), ..Operation::reading("the usage look-up", document) };
         let data: Value = self.graphql(operation).await?;
         let moment = |name: &str| {
             let text = data["dataSource"][name].as_str()?;
@@ -215,7 +247,9 @@ impl CloudClient {
              {{ subtask {{ subtaskId status }} }} }}",
             string(job_id)
         );
-        self.begin(field, Operation { what, name: Some(name), document, variables: None }).await
+        let operation =
+            Operation { what, name: Some(name), document, variables: None, repeat: Repeat::Never };
+        self.begin(field, operation).await
     }
 
     /// Sends a document whose only field begins a subtask.

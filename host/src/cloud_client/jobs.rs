@@ -15,6 +15,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::graphql::{Operation, null_as_default, string};
+use super::repeat::Repeat;
 use super::{CloudClient, CloudError};
 
 /// How many failed queries one wait survives.
@@ -329,7 +330,8 @@ impl CloudClient {
             "errors": list(errors),
         });
         let variables = json!({ "id": job.job_id, "input": input });
-        self.graphql::<Value>(Operation::with_variables("updating the job", document, variables)).await?;
+        let operation = Operation::with_variables("updating the job", document, variables).repeatable();
+        self.graphql::<Value>(operation).await?;
         Ok(())
     }
 
@@ -370,6 +372,21 @@ impl CloudClient {
         Ok(())
     }
 
+    /// Says under which key the log of a task was uploaded.
+    pub async fn add_log_file_to_task(
+        &self,
+        job: &JobRef,
+        job_type: JobType,
+        file_key: &str,
+    ) -> Result<(), CloudError> {
+        let document =
+            "mutation ($input:LogFileToTaskInput!){addLogFileToTask(input: $input){jobId,jobType}}";
+        let input = json!({ "jobId": job.job_id, "jobType": job_type, "fileKey": file_key });
+        let variables = json!({ "input": input });
+        self.graphql::<Value>(Operation::with_variables("the log of the task", document, variables)).await?;
+        Ok(())
+    }
+
     /// Tells that all targets are through. Gives whether the cloud could use that.
     pub async fn end_of_targets_sync(&self, job_ids: &[String]) -> Result<bool, CloudError> {
         #[derive(Deserialize)]
@@ -386,7 +403,8 @@ impl CloudClient {
         let document = "mutation ($input:EndOfTargetsSyncInput!){endOfTargetsSync(input: $input)\
                         {... on EndOfTargetsSync{success},... on PermissionDeniedError{message}}}";
         let variables = json!({ "input": { "jobIds": job_ids } });
-        let data: Data = self.graphql(Operation::with_variables(what, document, variables)).await?;
+        let operation = Operation::with_variables(what, document, variables).repeatable();
+        let data: Data = self.graphql(operation).await?;
         match data.end_of_targets_sync {
             Some(Outcome { message: Some(message), .. }) if !message.is_empty() => {
                 Err(CloudError::Graphql { what, messages: vec![message] })
@@ -425,7 +443,9 @@ impl CloudClient {
             string(subtask_id),
         );
         // The name stands in the document alone; a body without `variables` is what the API has always seen.
-        let data: Data = self.graphql(Operation { what, name: None, document, variables: None }).await?;
+        // Who waits counts failures, and asks again.
+        let operation = Operation { repeat: Repeat::Never, ..Operation::reading(what, document) };
+        let data: Data = self.graphql(operation).await?;
         let state = data.job_subtask;
         if let Some(moment) = &state.last_update
             && OffsetDateTime::parse(moment, &Rfc3339).is_err()

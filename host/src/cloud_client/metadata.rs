@@ -303,7 +303,8 @@ impl CloudClient {
                         {setDataSourceMetaData(id: $id, input :$input)\
                         {... on DataSource{id},... on BaseError{message}}}";
         let variables = json!({ "id": data_source, "input": metadata });
-        let data = self.graphql(Operation::with_variables(what, document, variables)).await?;
+        let operation = Operation::with_variables(what, document, variables).repeatable();
+        let data = self.graphql(operation).await?;
         refused(what, &data, "setDataSourceMetaData")
     }
 
@@ -325,7 +326,7 @@ impl CloudClient {
             metadata.can_be_master
         );
         let data: Value =
-            self.graphql(Operation { what, name: Some(name), document, variables: None }).await?;
+            self.graphql(Operation { name: Some(name), ..Operation::reading(what, document) }).await?;
         // The document asks for nothing but the id, so an error in its place arrives as an empty object.
         if data["setIdentityStoreMetaData"]["id"].is_null() {
             let messages =

@@ -79,7 +79,7 @@ impl CloudClient {
         }
         let what = "the version check";
         let document = "{SupportedCLIVersion{supportedVersions,deprecatedVersions{deprecatedVersions,msg}}}";
-        let operation = Operation { what, name: None, document: document.to_owned(), variables: None };
+        let operation = Operation::reading(what, document.to_owned());
         let Data { answer } = self.graphql(operation).await?;
         let bad = |reason: String| CloudError::BadAnswer { what, reason };
         let this = Version::parse(version).map_err(|error| bad(error.to_string()))?;

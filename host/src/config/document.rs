@@ -1,6 +1,6 @@
 //! The configuration file as a tree whose nodes know their place.
 //!
-//! YAML 1.2 (and with it JSON), one document. Keys are texts and lower-cased at every level; two keys of a
+//! YAML 1.2 (and with it JSON), one document; or TOML, see [`toml`]. Keys are texts and lower-cased at every level; two keys of a
 //! block that differ by letter case alone are refused like equal ones. Anchors, aliases and the merge key
 //! `<<` work. An unquoted date or time keeps its type, because it is handed to connectors differently.
 
@@ -12,6 +12,8 @@ use saphyr_parser::{Marker, Parser};
 use time::format_description::well_known::Rfc3339;
 
 use super::error::{ConfigError, ConfigErrors, Origin, Problem};
+
+mod toml;
 
 /// A node of the file.
 #[derive(Debug, Clone, PartialEq)]
@@ -63,9 +65,12 @@ impl Node {
 /// Reads a whole file. An empty one is an empty map.
 ///
 /// # Errors
-/// The text is not YAML, holds several documents, is no map, or has a block with a key that is no text or
+/// The text is neither YAML nor, by the name of the file, TOML; holds several documents, is no map, or has a block with a key that is no text or
 /// stands twice.
 pub(super) fn parse(path: PathBuf, text: &str) -> Result<Vec<Entry>, ConfigErrors> {
+    if path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("toml")) {
+        return toml::parse(path, text.trim_start_matches('\u{feff}'));
+    }
     let reader = Reader { path: Arc::new(path) };
     let mut loader: YamlLoader<'_, MarkedYaml<'_>> = YamlLoader::default();
     // Styles are needed to tell a quoted date from a bare one, and own messages for duplicates.

@@ -165,7 +165,7 @@ impl ConfigError {
                 Some("check that the file exists and may be read, or name another with --config-file".into())
             }
             Problem::Format { .. } => {
-                Some("write the configuration as YAML or JSON: raito.yml, raito.yaml or raito.json".into())
+                Some("write the configuration as YAML, JSON or TOML: raito.yml, raito.yaml, raito.json or raito.toml".into())
             }
             Problem::UnknownKey { suggestion, .. } => {
                 suggestion.map(|name| format!("did you mean `{name}`?"))

@@ -1,7 +1,7 @@
 //! Where the configuration file is looked for.
 //!
-//! Given with `--config-file`, or else the first of `raito.json`, `raito.yaml` and `raito.yml` in the working
-//! folder, then in `.raito` in the home folder. Raito's own CLI also tries other formats, in between; where
+//! Given with `--config-file`, or else the first of `raito.json`, `raito.toml`, `raito.yaml` and `raito.yml` in the
+//! working folder, then in `.raito` in the home folder. Raito's own CLI also tries other formats, in between; where
 //! it would take such a file, the search ends with an error rather than with another file.
 
 use std::io;
@@ -12,7 +12,7 @@ use super::error::{ConfigError, ConfigErrors, Origin, Problem};
 /// Extensions in the order in which they are tried.
 const EXTENSIONS: [&str; 12] =
     ["json", "toml", "yaml", "yml", "properties", "props", "prop", "hcl", "tfvars", "dotenv", "env", "ini"];
-const READABLE: [&str; 3] = ["json", "yaml", "yml"];
+const READABLE: [&str; 4] = ["json", "toml", "yaml", "yml"];
 
 /// A configuration file and its text.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -95,8 +95,13 @@ mod tests {
         fs::write(here.path().join("raito.ini"), "").unwrap();
         assert!(find().is_ok(), "an ini file comes after a yml file");
         fs::write(here.path().join("raito.toml"), "").unwrap();
-        let errors = find().unwrap_err();
-        assert!(errors.to_string().contains("format `.toml` is not supported"), "{errors}");
+        assert_eq!(find().unwrap().unwrap().path, Path::new("raito.toml"), "toml comes before yaml");
+        let given = find_given(here.path(), "raito.ini").unwrap_err();
+        assert!(given.to_string().contains("format `.ini` is not supported"), "{given}");
+    }
+
+    fn find_given(here: &Path, name: &str) -> Result<Option<ConfigFile>, ConfigErrors> {
+        find(Some(Path::new(name)), here, None)
     }
 
     #[test]

@@ -35,14 +35,6 @@ pub(super) const GLOBAL: &[&str] = &[
     "max-removals",
     "file-backup-location",
     "maximum-backups-per-target",
-];
-
-/// Options of Raito's own CLI that this version refuses, wherever they stand.
-pub(super) const UNSUPPORTED: &[&str] = &[
-    "cron",
-    "frequency",
-    "sync-at-startup",
-    "disable-websocket",
     "disable-log-forwarding",
     "disable-log-forwarding-data-source-sync",
     "disable-log-forwarding-data-access-sync",
@@ -50,20 +42,19 @@ pub(super) const UNSUPPORTED: &[&str] = &[
     "disable-log-forwarding-data-usage-sync",
     "disable-log-forwarding-resource-provider-sync",
     "disable-log-forwarding-tag-sync",
+    "cron",
+    "frequency",
+    "sync-at-startup",
+    "disable-websocket",
     "cli-container-liveness-file",
 ];
 
-/// Likewise, but in the file only: these have neither flag nor environment variable.
-pub(super) const UNSUPPORTED_IN_FILE: &[&str] = &["data-object-enrichers", "repositories"];
+/// Keys of the top level that have neither flag nor environment variable.
+pub(super) const FILE_ONLY: [&str; 3] = ["targets", "data-object-enrichers", "repositories"];
 
-/// Likewise, in targets only.
-pub(super) const UNSUPPORTED_IN_TARGET: &[&str] = &[
-    "data-object-enrichers",
-    "only-out-of-sync-data",
-    "skip-data-access-import",
-    "data-object-parent",
-    "data-object-excludes",
-];
+/// Keys that Raito's own CLI sets itself for triggers; in a target they are refused.
+pub(super) const UNSUPPORTED_IN_TARGET: &[&str] =
+    &["only-out-of-sync-data", "skip-data-access-import", "data-object-parent", "data-object-excludes"];
 
 /// Keys that mean something at the top level and would be silently dropped inside a target.
 pub(super) const NOT_IN_TARGET: &[&str] = &[
@@ -77,6 +68,19 @@ pub(super) const NOT_IN_TARGET: &[&str] = &[
     "embedded",
     "embedded-data-dir",
     "connector-path",
+    "cron",
+    "frequency",
+    "sync-at-startup",
+    "disable-websocket",
+    "cli-container-liveness-file",
+    "repositories",
+    "disable-log-forwarding",
+    "disable-log-forwarding-data-source-sync",
+    "disable-log-forwarding-data-access-sync",
+    "disable-log-forwarding-identity-store-sync",
+    "disable-log-forwarding-data-usage-sync",
+    "disable-log-forwarding-resource-provider-sync",
+    "disable-log-forwarding-tag-sync",
 ];
 
 /// Keys of a target that are for the client alone.
@@ -96,6 +100,7 @@ pub(super) const TARGET_ONLY: &[&str] = &[
     "delete-untouched",
     "delete-temp-files",
     "replace-groups",
+    "data-object-enrichers",
     "sandbox",
     "access-prefix",
     "max-removals",
@@ -166,7 +171,7 @@ pub(super) fn locks_and_tags() -> impl Iterator<Item = &'static str> {
 
 /// Every key that may stand at the top level of the file.
 pub(super) fn top_level() -> impl Iterator<Item = &'static str> {
-    GLOBAL.iter().copied().chain(locks_and_tags()).chain(["targets"])
+    GLOBAL.iter().copied().chain(locks_and_tags()).chain(FILE_ONLY)
 }
 
 /// Every key that means something to the client inside a target.
@@ -191,5 +196,5 @@ pub(crate) fn flags() -> impl Iterator<Item = &'static str> {
         "access-prefix",
         "max-removals",
     ];
-    GLOBAL.iter().chain(UNSUPPORTED).copied().filter(|key| !WITHOUT.contains(key)).chain(locks_and_tags())
+    GLOBAL.iter().copied().filter(|key| !WITHOUT.contains(key)).chain(locks_and_tags())
 }

@@ -78,6 +78,11 @@ impl Parameters {
         self.0.insert(entry.key.clone(), text);
     }
 
+    /// Takes the parameters of another set, which win.
+    pub(super) fn lay_over(&mut self, other: &Parameters) {
+        self.0.extend(other.0.iter().map(|(name, value)| (name.clone(), value.clone())));
+    }
+
     /// Reads the words after `--`. Names keep their letter case.
     pub(super) fn from_words(words: &[Secret], errors: &mut ConfigErrors) -> Self {
         let mut parameters = BTreeMap::new();

@@ -8,10 +8,10 @@ use super::access::{AccessSettings, BackupSettings};
 use super::document::{self, Entry, Value};
 use super::error::{ConfigErrors, ConfigWarning, Origin, Problem, nearest};
 use super::parameters::Parameters;
-use super::settings::{LogSettings, Settings, SkipSettings, Target, TargetSettings};
+use super::settings::{LogForwarding, LogSettings, Settings, SkipSettings, Target, TargetSettings};
 use super::source::{Layers, Source};
 use super::target::{self, Defaults};
-use super::{ConfigFile, Environment, Overrides, access, keys, sandbox, values};
+use super::{ConfigFile, Environment, Overrides, access, continuous, enrichers, keys, sandbox, values};
 use crate::secret::Secret;
 
 const DEFAULT_FILE_SIZE: u64 = 512 << 20;
@@ -75,6 +75,10 @@ pub fn resolve(inputs: &Inputs<'_>) -> Result<Settings, ConfigErrors> {
         output: layers.truth("log-output").unwrap_or(false),
         debug: layers.truth("debug").unwrap_or(false),
     };
+    let liveness_file = path(&mut layers, "cli-container-liveness-file", inputs.working_dir, &base);
+    let continuous = continuous::read(&mut layers, liveness_file, &mut warnings);
+    let log_forwarding = log_forwarding(&mut layers);
+    check_repositories(&mut layers, &mut warnings);
     let connector_name = layers.text("connector-name");
     let targets = match &connector_name {
         Some(name) => vec![single(inputs, &mut layers, &defaults, name, &mut warnings)],
@@ -93,6 +97,8 @@ pub fn resolve(inputs: &Inputs<'_>) -> Result<Settings, ConfigErrors> {
         access_file: defaults.access.file.clone(),
         only_targets,
         log,
+        continuous,
+        log_forwarding,
         targets,
         single_target: connector_name.is_some(),
         warnings,
@@ -108,29 +114,16 @@ fn base_dir(inputs: &Inputs<'_>) -> PathBuf {
     }
 }
 
-/// Refuses what is not known or not supported, in every layer.
+/// Refuses what is not known, in the file: flags and environment are asked for by name.
 fn refuse_unknown(layers: &mut Layers<'_>) {
-    for key in keys::UNSUPPORTED {
-        for node in layers.all(key) {
-            layers.errors.push(node.origin, Problem::Unsupported { key: (*key).to_owned() });
-        }
-    }
-    if let (Some(version), Some(node)) = (layers.text("connector-version"), layers.node("connector-version"))
-    {
-        target::check_version(&version, &node.origin, &mut layers.errors);
-    }
     for entry in layers.entries {
         let key = entry.key.as_str();
-        if keys::UNSUPPORTED_IN_FILE.contains(&key) {
-            if entry.value.value != Value::Null {
-                layers.errors.push(entry.origin.clone(), Problem::Unsupported { key: key.to_owned() });
-            }
-        } else if key == "config-file" {
+        if key == "config-file" {
             let reason = "has no effect inside the file".to_owned();
             let hint = Some("give --config-file on the command line".to_owned());
             let problem = Problem::Invalid { key: key.to_owned(), reason, hint };
             layers.errors.push(entry.origin.clone(), problem);
-        } else if !keys::UNSUPPORTED.contains(&key) && !keys::top_level().any(|known| known == key) {
+        } else if !keys::top_level().any(|known| known == key) {
             let suggestion = nearest(key, keys::top_level());
             let problem = Problem::UnknownKey { key: key.to_owned(), within: None, suggestion };
             layers.errors.push(entry.origin.clone(), problem);
@@ -164,6 +157,11 @@ fn defaults(
         &mut errors,
     );
     layers.errors.0.append(&mut errors.0);
+    let entry = layers.entries.iter().find(|entry| entry.key == enrichers::KEY);
+    let enrichers = match entry {
+        Some(entry) if sync => enrichers::read(&entry.value, layers.environment, base, &mut layers.errors),
+        _ => Vec::new(),
+    };
     let (api_user, api_secret) = (account(layers, "api-user"), account(layers, "api-secret"));
     let mut on = |key, default| layers.truth(key).unwrap_or(default);
     let skip = SkipSettings {
@@ -184,6 +182,7 @@ fn defaults(
         api_secret: api_secret.map(Secret::from),
         access,
         backup,
+        enrichers,
         purpose: inputs.purpose,
         locks: layers.locks(&super::locks::LockSettings::default()),
         tags: layers.tags(&super::settings::TagSettings::default()),
@@ -207,8 +206,15 @@ fn single(
     }
     let name = layers.text("name").unwrap_or_else(|| connector_name.to_owned());
     let mut errors = ConfigErrors::default();
+    let connector_version = match (layers.text("connector-version"), layers.node("connector-version")) {
+        (Some(text), Some(node)) => target::version(&text, &node.origin, &mut errors),
+        _ => None,
+    };
     let settings = TargetSettings {
         connector_name: connector_name.to_owned(),
+        connector_version,
+        // Enrichers are named by targets of the file.
+        enrichers: Vec::new(),
         data_source_id: layers.text("data-source-id"),
         identity_store_id: layers.text("identity-store-id"),
         domain: defaults.domain.clone(),
@@ -248,7 +254,7 @@ fn listed(
             layers.errors.push(Origin::Flag(flag.to_owned()), problem);
         }
     }
-    for key in ["name", "data-source-id", "identity-store-id"] {
+    for key in ["name", "connector-version", "data-source-id", "identity-store-id"] {
         if let Some(node) = layers.node(key) {
             let problem = Problem::SingleTargetOnly { what: format!("`{key}` outside of a target") };
             layers.errors.push(node.origin, problem);
@@ -274,6 +280,47 @@ fn listed(
             Vec::new()
         }
     }
+}
+
+/// Everything is forwarded unless it is switched off, for all steps or for one.
+fn log_forwarding(layers: &mut Layers<'_>) -> LogForwarding {
+    let all = layers.truth("disable-log-forwarding").unwrap_or(false);
+    let mut on = |key| !layers.truth(key).unwrap_or(false) && !all;
+    LogForwarding {
+        data_source: on("disable-log-forwarding-data-source-sync"),
+        identity_store: on("disable-log-forwarding-identity-store-sync"),
+        data_access: on("disable-log-forwarding-data-access-sync"),
+        data_usage: on("disable-log-forwarding-data-usage-sync"),
+        resource_provider: on("disable-log-forwarding-resource-provider-sync"),
+        tag: on("disable-log-forwarding-tag-sync"),
+    }
+}
+
+/// Where Raito's own CLI downloads private connectors from. Nothing is downloaded here, so there is nothing to be done
+/// with them; they are checked all the same, and the reader is told.
+fn check_repositories(layers: &mut Layers<'_>, warnings: &mut Vec<ConfigWarning>) {
+    let key = "repositories";
+    let Some(entry) = layers.entries.iter().find(|entry| entry.key == key) else { return };
+    let items = match &entry.value.value {
+        Value::Null => return,
+        Value::List(items) => items.as_slice(),
+        _ => &[],
+    };
+    let is_text = |value: &Value| matches!(value, Value::Text(_) | Value::Null);
+    let well_formed = |item: &document::Node| match &item.value {
+        Value::Map(entries) => entries
+            .iter()
+            .all(|entry| matches!(entry.key.as_str(), "name" | "token") && is_text(&entry.value.value)),
+        _ => false,
+    };
+    if !matches!(entry.value.value, Value::List(_)) || !items.iter().all(well_formed) {
+        let (expected, found) = ("a list of maps with `name` and `token`", entry.value.kind());
+        let problem = Problem::WrongType { key: key.to_owned(), expected, found };
+        layers.errors.push(entry.value.origin.clone(), problem);
+        return;
+    }
+    let message = "`repositories` has no effect: connectors are files on this machine, nothing is downloaded";
+    warnings.push(ConfigWarning { origin: entry.origin.clone(), message: message.to_owned() });
 }
 
 fn url_override(layers: &mut Layers<'_>) -> Option<Url> {

@@ -2,9 +2,12 @@
 
 use std::path::PathBuf;
 
+use semver::Version;
 use url::Url;
 
 use super::access::{AccessSettings, BackupSettings};
+use super::continuous::ContinuousSettings;
+use super::enrichers::EnricherSettings;
 use super::error::{ConfigErrors, ConfigWarning};
 use super::locks::LockSettings;
 use super::parameters::Parameters;
@@ -37,6 +40,10 @@ pub struct Settings {
     pub only_targets: Vec<String>,
     /// Where log lines go.
     pub log: LogSettings,
+    /// When runs begin, if there is to be more than one.
+    pub continuous: ContinuousSettings,
+    /// Of which steps Raito Cloud gets the log.
+    pub log_forwarding: LogForwarding,
     /// All targets in the order of the file, or the single one of single-target mode.
     pub targets: Vec<Target>,
     /// Whether the one target came from flags, environment or top level rather than from `targets`.
@@ -80,6 +87,23 @@ pub struct LogSettings {
     pub debug: bool,
 }
 
+/// Of which steps Raito Cloud gets the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LogForwarding {
+    /// `DS`
+    pub data_source: bool,
+    /// `IS`
+    pub identity_store: bool,
+    /// `DA`
+    pub data_access: bool,
+    /// `DU`
+    pub data_usage: bool,
+    /// `RP`
+    pub resource_provider: bool,
+    /// `TAG`
+    pub tag: bool,
+}
+
 /// A target: its settings, or what is wrong with them. A wrong target does not keep the others from running.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Target {
@@ -96,6 +120,10 @@ pub struct TargetSettings {
     pub name: String,
     /// The connector: a path, a name in the connector folders, or a reference.
     pub connector_name: String,
+    /// The version that the connector must have; any if none.
+    pub connector_version: Option<Version>,
+    /// Connectors that add to its data objects, in order.
+    pub enrichers: Vec<EnricherSettings>,
     /// The data source in Raito Cloud.
     pub data_source_id: Option<String>,
     /// The identity store in Raito Cloud.

@@ -6,8 +6,11 @@
 
 use std::path::Path;
 
+use semver::Version;
+
 use super::access::{self, AccessSettings, BackupSettings};
 use super::document::{Entry, Node, Value};
+use super::enrichers::{self, Element};
 use super::error::{ConfigErrors, ConfigWarning, Origin, Problem};
 use super::locks::LockSettings;
 use super::parameters::Parameters;
@@ -34,6 +37,7 @@ pub(super) struct Defaults {
     pub(super) skip_authentication: bool,
     pub(super) access: AccessSettings,
     pub(super) backup: BackupSettings,
+    pub(super) enrichers: Vec<Element>,
     pub(super) purpose: Purpose,
 }
 
@@ -82,10 +86,10 @@ impl Reader<'_> {
         let mut parameters = Parameters::default();
         let mut source = self.sort(entries, &mut parameters, warnings);
 
-        let version = source.text("connector-version");
-        if let (Some(version), Some(entry)) = (version, source.entry("connector-version")) {
-            check_version(&version, &entry.value.origin, &mut source.errors);
-        }
+        let connector_version = match (source.text("connector-version"), source.entry("connector-version")) {
+            (Some(text), Some(entry)) => version(&text, &entry.value.origin, &mut source.errors),
+            _ => None,
+        };
         let connector_name = source.text("connector-name");
         let maximum_file_size = match source.entry("maximum-file-size") {
             Some(entry) => maximum_file_size(&entry.value, self.environment, &mut source.errors),
@@ -105,6 +109,15 @@ impl Reader<'_> {
             &mut errors,
         );
         source.errors.0.append(&mut errors.0);
+        // Only a sync has data objects to add to.
+        let enrichers = match source.entry(enrichers::KEY) {
+            Some(entry) if defaults.purpose == Purpose::Sync => {
+                let errors = &mut source.errors;
+                let own = enrichers::read(&entry.value, self.environment, self.base, errors);
+                enrichers::merge(own, &defaults.enrichers, errors)
+            }
+            _ => Vec::new(),
+        };
         let domain_origin = source.entry("domain").map(|entry| entry.value.origin.clone());
         let sync = defaults.purpose == Purpose::Sync;
         let account = |source: &mut TargetSource<'_>, key| if sync { source.text(key) } else { None };
@@ -128,6 +141,8 @@ impl Reader<'_> {
         let settings = TargetSettings {
             name: name.to_owned(),
             connector_name: connector_name.clone().unwrap_or_default(),
+            connector_version,
+            enrichers,
             data_source_id: source.text("data-source-id"),
             identity_store_id: source.text("identity-store-id"),
             domain: domain.or_else(|| defaults.domain.clone()),
@@ -168,9 +183,7 @@ impl Reader<'_> {
         for entry in entries {
             let key = canonical(&entry.key);
             let empty = entry.value.value == Value::Null;
-            if keys::UNSUPPORTED.contains(&key.as_str())
-                || keys::UNSUPPORTED_IN_TARGET.contains(&key.as_str())
-            {
+            if keys::UNSUPPORTED_IN_TARGET.contains(&key.as_str()) {
                 if !empty {
                     errors.push(entry.origin.clone(), Problem::Unsupported { key });
                 }
@@ -206,11 +219,22 @@ impl Reader<'_> {
     }
 }
 
-/// The refusal of a version that cannot be chosen.
-pub(super) fn check_version(version: &str, origin: &Origin, errors: &mut ConfigErrors) {
-    if !version.eq_ignore_ascii_case("latest") {
-        errors.push(origin.clone(), Problem::Unsupported { key: "connector-version".to_owned() });
+/// The version that a connector must have: `latest` is any, everything else a whole semantic version.
+pub(super) fn version(text: &str, origin: &Origin, errors: &mut ConfigErrors) -> Option<Version> {
+    if text.eq_ignore_ascii_case("latest") {
+        return None;
     }
+    let version = Version::parse(text.strip_prefix(['v', 'V']).unwrap_or(text));
+    version
+        .map_err(|_| {
+            let problem = Problem::Invalid {
+                key: "connector-version".to_owned(),
+                reason: format!("`{text}` is not a version"),
+                hint: Some("write `latest`, or a version such as 1.2.3".to_owned()),
+            };
+            errors.push(origin.clone(), problem);
+        })
+        .ok()
 }
 
 /// The refusal of a domain that cannot be.
@@ -302,7 +326,7 @@ fn on(source: &mut TargetSource<'_>, key: &'static str) -> bool {
 }
 
 /// The spelling under which the client knows its keys.
-fn canonical(key: &str) -> String {
+pub(super) fn canonical(key: &str) -> String {
     key.replace(['_', '.', ' '], "-")
 }
 
@@ -311,7 +335,6 @@ fn canonical(key: &str) -> String {
 fn slip(key: &str) -> Option<&'static str> {
     let limit = if key.len() >= 12 { 2 } else { 1 };
     keys::of_target()
-        .chain(keys::UNSUPPORTED.iter().copied())
         .filter(|known| known.len() > 4)
         .find(|known| strsim::damerau_levenshtein(known, key) <= limit)
 }

@@ -14,6 +14,8 @@ use crate::sandbox::{Sandbox, State};
 /// Version of the contract that this host speaks.
 const CONTRACT: &str = "0.1.0";
 const PACKAGE: &str = "raito:connector/";
+/// What an enricher without the interface lacks.
+const ENRICHER: &str = "`data-object-enricher`, which an enricher needs";
 
 /// An interface of the contract that connectors export.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -80,6 +82,14 @@ pub enum LoadError {
         /// Where it was looked for.
         looked: Vec<PathBuf>,
     },
+    /// A connector of Raito's own CLI that has no counterpart here.
+    #[error("the connector `{name}` of Raito's own CLI has no counterpart here")]
+    Original {
+        /// As given.
+        name: String,
+        /// Where one was looked for.
+        looked: Vec<PathBuf>,
+    },
     /// The file cannot be read.
     #[error("{} cannot be read: {why}", path.display())]
     Unreadable {
@@ -141,6 +151,13 @@ impl LoadError {
                 let places: Vec<_> = looked.iter().map(|path| path.display().to_string()).collect();
                 format!("looked at {}; add a folder to `connector-path`, or give a path", places.join(", "))
             }
+            LoadError::Original { looked, .. } => {
+                let places: Vec<_> = looked.iter().map(|path| path.display().to_string()).collect();
+                format!(
+                    "point `connector-name` to a connector's .wasm file, or put one where it is looked for: {}",
+                    places.join(", ")
+                )
+            }
             LoadError::Unreadable { .. } => "check the file's permissions".into(),
             LoadError::NotAComponent { .. } | LoadError::Invalid { .. } => {
                 "compile the connector for the target wasm32-wasip2, or get it again if it was copied".into()
@@ -148,9 +165,15 @@ impl LoadError {
             LoadError::Import { .. } => {
                 "the connector may be for a newer version of raito, or for another host".into()
             }
-            LoadError::Version { .. } => "get a version of the connector, or of raito, that fits the other".into(),
+            LoadError::Version { .. } => {
+                "get a version of the connector, or of raito, that fits the other".into()
+            }
+            LoadError::MissingExport { missing, .. } if *missing == ENRICHER => {
+                "name a connector under `data-object-enrichers` that adds to data objects".into()
+            }
             LoadError::MissingExport { .. } => {
-                "a connector exports `info` and at least one of `identity-store`, `data-source`, `access`, `data-usage`"
+                "a connector exports `info` and at least one of `identity-store`, `data-source`, `access`, \
+                 `data-usage`, `tags`, `resource-provider`"
                     .into()
             }
         }
@@ -175,6 +198,9 @@ pub struct Connector {
     data_source: Option<exports::data_source::GuestIndices>,
     access: Option<exports::access::GuestIndices>,
     data_usage: Option<exports::data_usage::GuestIndices>,
+    tags: Option<exports::tags::GuestIndices>,
+    data_object_enricher: Option<exports::data_object_enricher::GuestIndices>,
+    resource_provider: Option<exports::resource_provider::GuestIndices>,
 }
 
 impl Connector {
@@ -203,7 +229,7 @@ impl Connector {
             .map(|(name, _)| name.to_owned());
         let exports = contract_exports(path, names)?;
         let pre = sandbox
-            .linker()
+            .linker(exports.contains(&Export::ResourceProvider))
             .instantiate_pre(&component)
             .map_err(|error| LoadError::Import { path: path.into(), why: format!("{error:#}") })?;
         macro_rules! indices {
@@ -227,6 +253,9 @@ impl Connector {
             data_source: indices!(DataSource, data_source),
             access: indices!(Access, access),
             data_usage: indices!(DataUsage, data_usage),
+            tags: indices!(Tags, tags),
+            data_object_enricher: indices!(DataObjectEnricher, data_object_enricher),
+            resource_provider: indices!(ResourceProvider, resource_provider),
             exports,
             pre,
         })
@@ -262,13 +291,39 @@ impl Connector {
         self.data_usage.as_ref()
     }
 
+    /// Its `tags`, if it exports them.
+    pub fn tags(&self) -> Option<&exports::tags::GuestIndices> {
+        self.tags.as_ref()
+    }
+
+    /// Its `data-object-enricher`, if it exports one.
+    pub fn data_object_enricher(&self) -> Option<&exports::data_object_enricher::GuestIndices> {
+        self.data_object_enricher.as_ref()
+    }
+
+    /// Its `resource-provider`, if it exports one.
+    pub fn resource_provider(&self) -> Option<&exports::resource_provider::GuestIndices> {
+        self.resource_provider.as_ref()
+    }
+
+    /// Whether it adds to the data objects of others.
+    ///
+    /// # Errors
+    /// If it does not.
+    pub fn expect_enricher(&self) -> Result<(), LoadError> {
+        match self.data_object_enricher {
+            Some(_) => Ok(()),
+            None => Err(LoadError::MissingExport { path: self.path.clone(), missing: ENRICHER }),
+        }
+    }
+
     /// Whether it takes part in any step of a run.
     ///
     /// # Errors
     /// If it does not.
     pub fn expect_step(&self) -> Result<(), LoadError> {
-        let any = self.identity_store.is_some() || self.data_source.is_some() || self.access.is_some();
-        if any || self.data_usage.is_some() {
+        let not_a_step = |export: &Export| matches!(export, Export::Info | Export::DataObjectEnricher);
+        if !self.exports.iter().all(not_a_step) {
             return Ok(());
         }
         Err(LoadError::MissingExport {

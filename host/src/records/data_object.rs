@@ -1,6 +1,6 @@
-//! Data objects.
+//! Data objects, as they are written and as they are read again for an enricher.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::tags;
 use crate::contract::data_objects::DataObject;
@@ -51,6 +51,48 @@ impl<'a> DataObjectShape<'a> {
             data_type: object.data_type.as_deref(),
             share_provider_identifier: object.share_provider_identifier.as_deref(),
             share_identifier: object.share_identifier.as_deref(),
+        }
+    }
+}
+
+/// A data object that was written before.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct WrittenDataObject {
+    external_id: String,
+    name: String,
+    full_name: String,
+    #[serde(rename = "type")]
+    object_type: String,
+    description: String,
+    parent_external_id: String,
+    tags: Option<Vec<WrittenTag>>,
+    data_type: Option<String>,
+    share_provider_identifier: Option<String>,
+    share_identifier: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct WrittenTag {
+    key: String,
+    value: String,
+    source: String,
+}
+
+impl From<WrittenDataObject> for DataObject {
+    fn from(written: WrittenDataObject) -> Self {
+        let tag = |tag: WrittenTag| Tag { key: tag.key, value: tag.value, source: tag.source };
+        DataObject {
+            external_id: written.external_id,
+            name: written.name,
+            full_name: written.full_name,
+            object_type: written.object_type,
+            description: written.description,
+            parent_external_id: written.parent_external_id,
+            tags: written.tags.unwrap_or_default().into_iter().map(tag).collect(),
+            data_type: written.data_type,
+            share_provider_identifier: written.share_provider_identifier,
+            share_identifier: written.share_identifier,
         }
     }
 }

@@ -1,9 +1,9 @@
 //! Access controls: first to the target, then from it. Both are one task of the job.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::task::Task;
-use crate::cloud_client::{AccessFilter, JobType, PollInterval, Status, SubtaskResult, TaskResult};
+use crate::cloud_client::{AccessFilter, PollInterval, Status, SubtaskResult, TaskResult};
 use crate::contract::exports::access::ApplyOptions;
 use crate::failure::{Failure, FailureKind};
 use crate::records::desired::Header;
@@ -19,10 +19,14 @@ pub(super) async fn run(task: &Task<'_>, done: &mut Vec<StepSummary>) -> Result<
         Ok(capabilities) => capabilities,
         Err(failure) => return Err(failed(task, done, started, failure).await),
     };
-    let to_target = Task::new(task.target, JobType::DataAccess, Step::AccessToTarget);
+    let to_target = task.part(Step::AccessToTarget);
     let (mut earlier, mut not_applied) = (Vec::new(), None);
     if capabilities.apply {
-        let applied = match to_the_target(&to_target).await {
+        let filter = match task.target.scope.out_of_sync && capabilities.partial_apply {
+            true => AccessFilter::OutOfSync,
+            false => AccessFilter::All,
+        };
+        let applied = match to_the_target(&to_target, filter).await {
             Ok(applied) => applied,
             Err(failure) => return Err(failed(&to_target, done, started, failure).await),
         };
@@ -43,6 +47,16 @@ pub(super) async fn run(task: &Task<'_>, done: &mut Vec<StepSummary>) -> Result<
             results: Vec::new(),
             elapsed: started.elapsed(),
         });
+    }
+    if task.target.scope.only_to_target {
+        task.end(&earlier).await;
+        done.push(StepSummary {
+            step: Step::AccessFromTarget,
+            status: StepStatus::Skipped(task.target.scope.skipped_because.into()),
+            results: Vec::new(),
+            elapsed: Duration::ZERO,
+        });
+        return Ok(not_applied);
     }
     let started = Instant::now();
     let outcome = from_the_target(task).await;
@@ -90,11 +104,11 @@ impl Applied {
     }
 }
 
-async fn to_the_target(task: &Task<'_>) -> Result<Applied, Failure> {
+async fn to_the_target(task: &Task<'_>, filter: AccessFilter) -> Result<Applied, Failure> {
     task.event(Status::DataRetrieve, &[], &[]).await;
     task.access_sync_event(Status::Started, None).await;
     let mut header = Header::default();
-    let outcome = exchange(task, &mut header).await;
+    let outcome = exchange(task, filter, &mut header).await;
     let status = if outcome.is_ok() { Status::Completed } else { Status::Failed };
     task.access_sync_event(status, header.file_build_time).await;
     let (applied, subtask) = outcome?;
@@ -107,6 +121,7 @@ async fn to_the_target(task: &Task<'_>) -> Result<Applied, Failure> {
 /// Fetches the access controls, has them applied, and hands the feedback in.
 async fn exchange(
     task: &Task<'_>,
+    filter: AccessFilter,
     header: &mut Header,
 ) -> Result<(Applied, crate::cloud_client::Subtask), Failure> {
     let target = task.target;
@@ -114,8 +129,7 @@ async fn exchange(
         return Err(Failure::unexpected("the access step was begun without a data source"));
     };
     task.event(Status::DataRetrieve, &[], &[]).await;
-    let subtask =
-        target.client.export_access_providers(&target.job.job_id, source_id, AccessFilter::All).await?;
+    let subtask = target.client.export_access_providers(&target.job.job_id, source_id, filter).await?;
     let Some(SubtaskResult::Export { file_location, .. }) = task.wait(subtask, PollInterval::Export).await?
     else {
         return Err(Failure::new(FailureKind::Cloud, "Raito Cloud gave no access file"));

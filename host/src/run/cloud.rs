@@ -49,7 +49,7 @@ impl Cloud {
     }
 
     /// The client for a target.
-    pub(super) fn client(&self, target: &TargetSettings) -> Result<CloudClient, Failure> {
+    pub(crate) fn client(&self, target: &TargetSettings) -> Result<CloudClient, Failure> {
         let account = match &self.embedded {
             Some((_, credentials)) => Account {
                 domain: credentials.domain.clone(),

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use wasmtime::component::Resource;
 
-use super::metadata;
 use super::task::Task;
+use super::{enrich, metadata};
 use crate::cloud_client::{PollInterval, Status, SubtaskResult, TaskResult};
 use crate::contract::exports::data_source::SyncScope;
 use crate::failure::{Failure, FailureKind};
@@ -33,27 +33,39 @@ pub(super) async fn run(task: &Task<'_>) -> Result<Vec<TaskResult>, Failure> {
     })?;
     target.client.set_data_source_metadata(source_id, &metadata).await?;
 
-    let rules = DataObjectRules {
-        data_source_id: source_id.clone(),
-        types,
-        tags: TagRules::new(&target.loaded.settings.tags),
-    };
-    let objects =
-        DataObjectSink::new(task.writer("fromTarget-dataObjects", Layout::RECORDS, &progress)?, rules);
+    let tags = TagRules::new(&target.loaded.settings.tags);
+    let rules = DataObjectRules { data_source_id: source_id.clone(), types, tags };
+    // The operator's rules see the objects as they are uploaded: behind the last enricher, if there is one.
+    let enriched = !target.loaded.settings.enrichers.is_empty();
+    let tags = if enriched { TagRules::default() } else { rules.tags.clone() };
+    let objects = DataObjectSink::new(
+        task.writer("fromTarget-dataObjects", Layout::RECORDS, &progress)?,
+        DataObjectRules { tags, ..rules.clone() },
+    );
+    let objects = if enriched { objects.counted() } else { objects };
     let guest = indices.clone();
-    let files = task
+    let scope = SyncScope {
+        parent: target.scope.object_parent.clone(),
+        excludes: target.scope.object_excludes.clone(),
+    };
+    let (files, tally) = task
         .call("reading", &progress, async move |store, instance| {
             let objects = store.data_mut().table().push(objects)?;
-            let everything = SyncScope { parent: None, excludes: Vec::new() };
             let outcome = guest
                 .load(&mut *store, instance)?
-                .call_sync(&mut *store, &everything, Resource::new_borrow(objects.rep()))
+                .call_sync(&mut *store, &scope, Resource::new_borrow(objects.rep()))
                 .await?;
-            let files = store.data_mut().table().delete(objects)?.into_writer().finish();
-            Ok(outcome.map(|()| files))
+            let (writer, tally) = store.data_mut().table().delete(objects)?.into_parts();
+            Ok(outcome.map(|()| (writer.finish(), tally)))
         })
-        .await?
-        .map_err(|error| spool_failure(&error))?;
+        .await?;
+    let mut files = files.map_err(|error| spool_failure(&error))?;
+    let mut tag_sources = target.tag_sources();
+    if enriched && let Some(file) = files.pop() {
+        let (file, sources) = Box::pin(enrich::run(task, file, tally, &rules)).await?;
+        files.push(file);
+        tag_sources.extend(sources);
+    }
 
     task.event(Status::DataUpload, &[], &[]).await;
     let keys = task.upload(&files).await?;
@@ -64,7 +76,7 @@ pub(super) async fn run(task: &Task<'_>) -> Result<Vec<TaskResult>, Failure> {
             source_id,
             target.loaded.settings.delete_untouched,
             keys.first().map_or("", String::as_str),
-            &target.tag_sources(),
+            &tag_sources,
         )
         .await?;
     match task.wait(subtask, PollInterval::Import).await? {

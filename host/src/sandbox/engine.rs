@@ -36,6 +36,8 @@ pub enum CacheLocation {
 pub struct Sandbox {
     engine: Engine,
     linker: Linker<State>,
+    /// With a session with Raito Cloud besides.
+    session_linker: Linker<State>,
     stop: Arc<AtomicBool>,
     clock: Option<JoinHandle<()>>,
 }
@@ -62,7 +64,8 @@ impl Sandbox {
             }
         }
         let engine = Engine::new(&config)?;
-        let linker = linker(&engine)?;
+        let session_linker = linker(&engine, true)?;
+        let linker = linker(&engine, false)?;
         let stop = Arc::new(AtomicBool::new(false));
         let clock = std::thread::Builder::new().name("raito-epoch".into()).spawn({
             let (engine, stop) = (engine.weak(), Arc::clone(&stop));
@@ -75,7 +78,7 @@ impl Sandbox {
                 }
             }
         })?;
-        Ok(Sandbox { engine, linker, stop, clock: Some(clock) })
+        Ok(Sandbox { engine, linker, session_linker, stop, clock: Some(clock) })
     }
 
     /// One that several targets share.
@@ -93,9 +96,9 @@ impl Sandbox {
         &self.engine
     }
 
-    /// What components are linked with.
-    pub fn linker(&self) -> &Linker<State> {
-        &self.linker
+    /// What components are linked with. Only those that manage resources of Raito Cloud may have a session with it.
+    pub fn linker(&self, session: bool) -> &Linker<State> {
+        if session { &self.session_linker } else { &self.linker }
     }
 }
 
@@ -140,7 +143,7 @@ impl HasData for HasTable {
     type Data<'a> = &'a mut ResourceTable;
 }
 
-fn linker(engine: &Engine) -> Result<Linker<State>> {
+fn linker(engine: &Engine, session: bool) -> Result<Linker<State>> {
     let mut linker = Linker::new(engine);
     wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
     wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
@@ -156,5 +159,9 @@ fn linker(engine: &Engine) -> Result<Linker<State>> {
     contract::data_objects::add_to_linker::<_, HasTable>(&mut linker, State::table)?;
     contract::access_controls::add_to_linker::<_, HasTable>(&mut linker, State::table)?;
     contract::statements::add_to_linker::<_, HasTable>(&mut linker, State::table)?;
+    contract::tag_assignments::add_to_linker::<_, HasTable>(&mut linker, State::table)?;
+    if session {
+        super::session::add_to_linker(&mut linker)?;
+    }
     Ok(linker)
 }

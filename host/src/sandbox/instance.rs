@@ -15,6 +15,7 @@ use super::http::GatedHttp;
 use super::limits::{LimitHit, Limits};
 use super::log::{ConnectorLog, Output};
 use super::network::{Denial, NetworkGate};
+use super::session::Session;
 use super::tls::{self, GatedTls};
 use crate::config::sandbox::{FilesystemAccess, SandboxSettings};
 use crate::contract::types;
@@ -33,6 +34,8 @@ pub struct Grants {
     pub parameters: Vec<(String, String)>,
     /// Where its log lines go.
     pub log: ConnectorLog,
+    /// Its session with Raito Cloud. It reaches connectors that export `resource-provider`.
+    pub session: Session,
     tls: Arc<ClientConfig>,
 }
 
@@ -45,7 +48,7 @@ impl Grants {
         log: ConnectorLog,
     ) -> Result<Self, String> {
         let tls = tls::client_config(sandbox.ca_file.as_deref())?;
-        Ok(Grants { sandbox, parameters, log, tls })
+        Ok(Grants { sandbox, parameters, log, session: Session::default(), tls })
     }
 }
 
@@ -80,6 +83,7 @@ pub struct State {
     tls: WasiTlsCtx,
     config: WasiConfigVariables,
     log: ConnectorLog,
+    session: Session,
     gate: Arc<NetworkGate>,
     limits: Limits,
 }
@@ -125,6 +129,7 @@ impl State {
                 .build(),
             config,
             log: grants.log.clone(),
+            session: grants.session.clone(),
             gate,
             limits: Limits::new(grants.sandbox.memory),
         })
@@ -141,6 +146,10 @@ impl State {
 
     pub(super) fn log(&mut self) -> &mut ConnectorLog {
         &mut self.log
+    }
+
+    pub(super) fn session(&mut self) -> &mut Session {
+        &mut self.session
     }
 
     pub(super) fn config(&mut self) -> WasiConfig<'_> {

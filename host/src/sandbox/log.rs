@@ -51,6 +51,12 @@ impl ConnectorLog {
         ConnectorLog { inner: Arc::new(Inner { target: target.into(), secrets, ..Inner::default() }) }
     }
 
+    /// One that also leaves these values out, and collects warnings and counts lines for itself.
+    #[must_use]
+    pub fn also_without(&self, secrets: impl IntoIterator<Item = String>) -> Self {
+        ConnectorLog::new(self.inner.target.clone(), self.inner.secrets.iter().cloned().chain(secrets))
+    }
+
     /// Texts of the warnings since the last call of this.
     pub fn take_warnings(&self) -> Vec<String> {
         std::mem::take(&mut self.inner.warnings.lock().unwrap_or_else(PoisonError::into_inner))

@@ -1,18 +1,26 @@
-//! Data objects: the root, the parents of top-level objects, types that the metadata knows.
+//! Data objects: the root, the parents of top-level objects, types that the metadata knows; and how enrichers get them.
 
 use std::collections::HashSet;
+use std::io;
+use std::path::PathBuf;
+use std::sync::mpsc::{Receiver, sync_channel};
 
 use wasmtime::component::{Resource, ResourceTable};
 
-use super::{Invalid, NotOffered, RecordWriter, TagRules, filled};
+use super::{Invalid, RecordWriter, Refusal, TagRules, Tally, filled};
 use crate::contract::data_objects::{DataObject, Host, HostDataObjectSink, HostDataObjectSource, RootObject};
 use crate::contract::types::{self, SinkError};
-use crate::records::data_object::DataObjectShape;
+use crate::records::data_object::{DataObjectShape, WrittenDataObject};
+use crate::records::list;
 
 /// Type of the root.
 const ROOT: &str = "datasource";
 
+/// Data objects that the reader of a file is ahead of the enricher.
+const AHEAD: usize = 256;
+
 /// What data objects are checked against.
+#[derive(Clone)]
 pub struct DataObjectRules {
     /// Id of the data source: the external id of the root.
     pub data_source_id: String,
@@ -28,12 +36,27 @@ pub struct DataObjectSink {
     rules: DataObjectRules,
     root: Option<RootObject>,
     started: bool,
+    /// The objects come from a file that has its root.
+    enriched: bool,
+    /// What was written, if somebody wants to know.
+    tally: Option<Tally>,
 }
 
 impl DataObjectSink {
     /// A sink that writes into a file.
     pub fn new(writer: RecordWriter, rules: DataObjectRules) -> Self {
-        DataObjectSink { writer, rules, root: None, started: false }
+        DataObjectSink { writer, rules, root: None, started: false, enriched: false, tally: None }
+    }
+
+    /// Remembers what was written, for an enricher to be measured by.
+    #[must_use]
+    pub fn counted(self) -> Self {
+        DataObjectSink { tally: Some(Tally::default()), ..self }
+    }
+
+    /// A sink for objects that were read before, their root among them.
+    pub fn enriched(writer: RecordWriter, rules: DataObjectRules) -> Self {
+        DataObjectSink { started: true, enriched: true, ..DataObjectSink::new(writer, rules).counted() }
     }
 
     /// What is left to do: ending the file.
@@ -41,7 +64,15 @@ impl DataObjectSink {
         self.writer
     }
 
+    /// Likewise, with what was written into it.
+    pub fn into_parts(self) -> (RecordWriter, Tally) {
+        (self.writer, self.tally.unwrap_or_default())
+    }
+
     fn set_root(&mut self, root: RootObject) -> Result<(), SinkError> {
+        if self.enriched {
+            return Err(SinkError::Closed("the root is not the enricher's to name".into()));
+        }
         if self.started {
             return Err(SinkError::Closed("set-root must come before the first write".into()));
         }
@@ -64,6 +95,16 @@ impl DataObjectSink {
         let rules = &self.rules;
         for object in &mut batch {
             rules.tags.data_object(object);
+            if let Some(tally) = &mut self.tally {
+                tally.add(&object.external_id);
+            }
+        }
+        let root_id = |object: &DataObject| {
+            object.external_id == rules.data_source_id && !object.object_type.eq_ignore_ascii_case(ROOT)
+        };
+        if let Some(object) = batch.iter().find(|object| root_id(object)) {
+            self.writer.progress.refuse(Refusal::RootId(object.external_id.clone()));
+            return Err(SinkError::Closed("an object has the id of the data source itself".into()));
         }
         self.writer.batch(&batch, |object, item| {
             let id = &object.external_id;
@@ -73,11 +114,6 @@ impl DataObjectSink {
             if object.object_type != ROOT && !rules.types.contains(&object.object_type) {
                 let message = format!("the metadata declares no type {:?}", object.object_type);
                 return Err(Invalid::new(id, "object-type", message));
-            }
-            if *id == rules.data_source_id && object.object_type != ROOT {
-                let message =
-                    "is the id of the data source itself; give the data source another `data-source-id`";
-                return Err(Invalid::new(id, "external-id", message));
             }
             let at_top = object.parent_external_id.is_empty() && object.object_type != ROOT;
             let parent = if at_top { &rules.data_source_id } else { &object.parent_external_id };
@@ -104,7 +140,40 @@ impl DataObjectSink {
             share_provider_identifier: None,
             share_identifier: None,
         };
+        if let Some(tally) = &mut self.tally {
+            tally.add(id);
+        }
         self.writer.add(&root)
+    }
+}
+
+/// Hands the objects of a file to an enricher. A thread reads, and is at most a few hundred ahead.
+pub struct DataObjectSource {
+    objects: Receiver<Result<DataObject, String>>,
+}
+
+impl DataObjectSource {
+    /// Begins to read.
+    pub fn new(file: PathBuf) -> Self {
+        let (sender, objects) = sync_channel(AHEAD);
+        // The thread ends with the file, or when nobody takes what it reads any more.
+        std::thread::spawn(move || {
+            let mut left = false;
+            let outcome = list::read(&file, |object: WrittenDataObject| {
+                left = sender.send(Ok(object.into())).is_err();
+                if left { Err(io::Error::other("the enricher took no more")) } else { Ok(()) }
+            });
+            if let (Err(error), false) = (outcome, left) {
+                // Whether somebody still listens is for them to know.
+                let _ = sender.send(Err(format!("the data objects cannot be read again: {error}")));
+            }
+        });
+        DataObjectSource { objects }
+    }
+
+    fn next(&mut self, max: u32) -> Result<Vec<DataObject>, types::Error> {
+        let objects = self.objects.iter().take(max.clamp(1, 1024) as usize);
+        objects.collect::<Result<_, _>>().map_err(types::Error::Other)
     }
 }
 
@@ -136,13 +205,13 @@ impl HostDataObjectSink for ResourceTable {
 impl HostDataObjectSource for ResourceTable {
     fn next(
         &mut self,
-        source: Resource<NotOffered>,
-        _max: u32,
+        source: Resource<DataObjectSource>,
+        max: u32,
     ) -> wasmtime::Result<Result<Vec<DataObject>, types::Error>> {
-        match *self.get(&source)? {}
+        Ok(self.get_mut(&source)?.next(max))
     }
 
-    fn drop(&mut self, source: Resource<NotOffered>) -> wasmtime::Result<()> {
+    fn drop(&mut self, source: Resource<DataObjectSource>) -> wasmtime::Result<()> {
         self.delete(source)?;
         Ok(())
     }

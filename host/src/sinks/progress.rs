@@ -17,6 +17,8 @@ pub struct Progress {
 pub enum Refusal {
     /// A record broke a rule of its format.
     Record(RecordProblem),
+    /// A record has the id that was configured for the data source itself.
+    RootId(String),
     /// A lock pattern of the operator is not a regular expression.
     Pattern(String),
     /// The spool file could not be written.

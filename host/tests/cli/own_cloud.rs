@@ -1,129 +1,11 @@
 //! `raito cloud serve` as a process of its own: runs sign in to it as they would to Raito Cloud.
 
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
-use std::process::Child;
-
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::five_steps::{EVERYTHING, company};
-use crate::place::{Outcome, Place, Raito, signal};
+use crate::place::{Outcome, Place, Raito};
+use crate::served::{PASSWORD, Served, configure};
 use crate::servers::closed_port;
-
-const USER: &str = "admin@acme.example";
-const PASSWORD: &str = "Correct-Horse-7";
-
-/// A running server.
-struct Served {
-    child: Child,
-    stderr: BufReader<std::process::ChildStderr>,
-    url: String,
-}
-
-impl Served {
-    fn start(place: &Place) -> Self {
-        let arguments = [
-            "cloud",
-            "serve",
-            "--listen",
-            "127.0.0.1:0",
-            "--data-dir",
-            "served",
-            "--domain",
-            "acme",
-            "--admin-email",
-            USER,
-        ];
-        let mut child = place.raito(&arguments).env("RAITO_CLOUD_ADMIN_PASSWORD", PASSWORD).start();
-        let stderr = BufReader::new(child.stderr.take().unwrap());
-        let mut served = Served { child, stderr, url: String::new() };
-        while served.url.is_empty() {
-            let mut line = String::new();
-            assert_ne!(served.stderr.read_line(&mut line).unwrap(), 0, "the server ended");
-            assert!(!line.contains(PASSWORD), "{line}");
-            if let Some((_, url)) = line.trim_end().split_once("listens on ") {
-                url.clone_into(&mut served.url);
-            }
-        }
-        served
-    }
-
-    /// Asks it to end. Gives its exit code and its last words.
-    fn stop(mut self) -> (Option<i32>, String) {
-        signal("TERM", self.child.id());
-        let mut rest = String::new();
-        self.stderr.read_to_string(&mut rest).unwrap();
-        (self.child.wait().unwrap().code(), rest)
-    }
-
-    /// Sends a request as plain as it can be, and gives the answer as JSON.
-    fn request(&self, head: &str, body: &str) -> Value {
-        let host = self.url.trim_start_matches("http://").trim_end_matches('/');
-        let mut stream = TcpStream::connect(host).unwrap();
-        let length = body.len();
-        let text =
-            format!("{head}\r\nhost: {host}\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{body}");
-        stream.write_all(text.as_bytes()).unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        let (_, body) = answer.split_once("\r\n\r\n").unwrap();
-        serde_json::from_str(body).unwrap_or_else(|error| panic!("{error}: {answer}"))
-    }
-
-    /// Sends a GraphQL document as the administrator.
-    fn graphql(&self, document: &str, variables: &Value) -> Value {
-        let organisation = self.request("GET /admin/org/acme HTTP/1.1", "");
-        let client_id = &organisation["ClientAppId"];
-        let tokens = self.request(
-            "POST / HTTP/1.1\r\ncontent-type: application/x-amz-json-1.1\r\n\
-             x-amz-target: AWSCognitoIdentityProviderService.InitiateAuth",
-            &json!({ "AuthFlow": "USER_PASSWORD_AUTH", "ClientId": client_id,
-                "AuthParameters": { "USERNAME": USER, "PASSWORD": PASSWORD } })
-            .to_string(),
-        );
-        let token = tokens["AuthenticationResult"]["IdToken"].as_str().unwrap_or_else(|| panic!("{tokens}"));
-        let answer = self.request(
-            &format!(
-                "POST /query HTTP/1.1\r\ncontent-type: application/json\r\nraito-domain: acme\r\nauthorization: token {token}"
-            ),
-            &json!({ "query": document, "variables": variables }).to_string(),
-        );
-        assert!(answer["data"].is_object(), "{answer}");
-        answer["data"].clone()
-    }
-
-    /// Makes a data source. Gives its id and that of its identity store.
-    fn data_source(&self) -> (String, String) {
-        let made = self.graphql(
-            "mutation ($input:DataSourceInput!){createDataSource(input: $input){... on DataSource{id,identityStores{id}}}}",
-            &json!({ "input": { "name": "Company" } }),
-        );
-        let made = &made["createDataSource"];
-        let text = |value: &Value| value.as_str().unwrap_or_else(|| panic!("{made}")).to_owned();
-        (text(&made["id"]), text(&made["identityStores"][0]["id"]))
-    }
-}
-
-impl Drop for Served {
-    fn drop(&mut self) {
-        // Whatever failed in between, the server does not outlive its test.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-/// Writes a configuration for a cloud at this address.
-fn configure(place: &Place, url: &str, ids: (&str, &str), more: &str) {
-    let target = company(&format!("data-source-id: \"{}\"\nidentity-store-id: \"{}\"\n{more}", ids.0, ids.1));
-    let target = target.trim_end().replace('\n', "\n    ");
-    place.write(
-        "raito.yml",
-        format!(
-            "domain: acme\napi-user: {USER}\napi-secret: \"{{{{SECRET}}}}\"\nraito-url-override: \"{url}\"\n\
-             log-file: raito.log\ndebug: true\ntargets:\n  - {target}\n"
-        ),
-    );
-}
 
 fn raito(place: &Place, secret: &str) -> Raito {
     place.raito(&["run", "--format", "json"]).env("SECRET", secret)
@@ -142,7 +24,7 @@ fn run(place: &Place, secret: &str) -> Outcome {
 fn a_run_signs_in_and_a_wrong_secret_is_refused() {
     let place = Place::new();
     let served = Served::start(&place);
-    let (source, store) = served.data_source();
+    let (source, store) = served.data_source("Company");
     configure(&place, &served.url, (&source, &store), "");
 
     let outcome = run(&place, "Wrong-Horse-8");
@@ -169,7 +51,7 @@ fn a_run_signs_in_and_a_wrong_secret_is_refused() {
 fn access_controls_made_in_the_cloud_are_applied_and_failures_told() {
     let place = Place::new();
     let served = Served::start(&place);
-    let (source, store) = served.data_source();
+    let (source, store) = served.data_source("Company");
     configure(&place, &served.url, (&source, &store), "");
     run(&place, PASSWORD).succeeded();
     for name in ["readers", "writers"] {

@@ -8,7 +8,9 @@
 mod certificates;
 mod object_store;
 mod postgres;
+mod shared;
 
 pub use self::certificates::{Authority, Certificate};
 pub use self::object_store::ObjectStore;
 pub use self::postgres::{Postgres, Refused};
+pub use self::shared::Database;

@@ -33,8 +33,25 @@ shared_preload_libraries = 'pg_stat_statements'
 /// A running server.
 pub struct Postgres {
     programs: PathBuf,
-    folder: TempDir,
+    folder: Folder,
     port: u16,
+}
+
+/// Where the cluster is.
+enum Folder {
+    /// It goes with the server, which stops when this type is dropped.
+    Own(TempDir),
+    /// It stays, and so does the server until it is stopped.
+    Kept(PathBuf),
+}
+
+impl Folder {
+    fn path(&self) -> &Path {
+        match self {
+            Folder::Own(folder) => folder.path(),
+            Folder::Kept(folder) => folder,
+        }
+    }
 }
 
 /// The server refused a statement.
@@ -58,9 +75,50 @@ impl Postgres {
         Postgres::start_in_new_folder(Some(certificate))
     }
 
+    /// The server of a folder that stays: the one that runs, or a new one. Nobody else may do the same meanwhile.
+    pub(crate) fn run_in(folder: &Path) -> Self {
+        let mut server = Postgres { programs: programs(), folder: Folder::Kept(folder.to_owned()), port: 0 };
+        let data = folder.join("data");
+        // Written last, so that what was cut off is not taken for complete.
+        let complete = folder.join("complete");
+        if !complete.is_file() {
+            if folder.is_dir() {
+                fs::remove_dir_all(folder).unwrap();
+            }
+            fs::create_dir(folder).unwrap();
+            server.make_cluster(None);
+            fs::write(complete, "").unwrap();
+        }
+        let running = server.run("pg_ctl", |command| {
+            command.args(["status", "--pgdata"]).arg(&data);
+        });
+        // The fourth line is the port, written early by a server that starts.
+        let port = fs::read_to_string(data.join("postmaster.pid")).ok();
+        let port = port.and_then(|lines| lines.lines().nth(3).and_then(|line| line.parse().ok()));
+        match port {
+            Some(port) if running.success() => server.port = port,
+            _ => server.start_cluster(),
+        }
+        server
+    }
+
+    /// Stops a server in a folder that stays.
+    pub(crate) fn stop(&self) {
+        self.run("pg_ctl", |command| {
+            command.args(["stop", "--mode=fast", "--pgdata"]).arg(self.folder.path().join("data"));
+        });
+    }
+
     fn start_in_new_folder(certificate: Option<&Certificate>) -> Self {
         let folder = tempfile::Builder::new().prefix("raito-pg").tempdir().unwrap();
-        let mut server = Postgres { programs: programs(), folder, port: 0 };
+        let mut server = Postgres { programs: programs(), folder: Folder::Own(folder), port: 0 };
+        server.make_cluster(certificate);
+        server.start_cluster();
+        server
+    }
+
+    fn make_cluster(&self, certificate: Option<&Certificate>) {
+        let server = self;
         let owner = unprivileged();
         let own = |path: &Path| {
             if let Some((user, group)) = owner {
@@ -80,6 +138,9 @@ impl Postgres {
         assert!(made.success(), "initdb did not succeed: {made}");
 
         let mut settings = SETTINGS.to_owned();
+        if let Folder::Kept(_) = self.folder {
+            settings.push_str("max_connections = 200\n");
+        }
         if let Some(Certificate { certificate, key }) = certificate {
             fs::write(data.join("pg_hba.conf"), "hostssl all all 127.0.0.1/32 scram-sha-256\n").unwrap();
             settings.push_str("ssl = on\nssl_cert_file = 'server.crt'\nssl_key_file = 'server.key'\n");
@@ -91,7 +152,11 @@ impl Postgres {
         }
         let file = data.join("postgresql.conf");
         fs::write(&file, fs::read_to_string(&file).unwrap() + &settings).unwrap();
+    }
 
+    fn start_cluster(&mut self) {
+        let server = self;
+        let data = server.folder.path().join("data");
         for _ in 0..ATTEMPTS {
             server.port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
             let started = server.run("pg_ctl", |command| {
@@ -100,7 +165,7 @@ impl Postgres {
                 command.arg("--options").arg(format!("-p {}", server.port));
             });
             if started.success() {
-                return server;
+                return;
             }
         }
         let log = fs::read_to_string(server.folder.path().join("log")).unwrap_or_default();
@@ -195,9 +260,11 @@ impl From<tokio_postgres::Error> for Refused {
 
 impl Drop for Postgres {
     fn drop(&mut self) {
-        if self.folder.path().join("data").is_dir() {
+        if let Folder::Own(folder) = &self.folder
+            && folder.path().join("data").is_dir()
+        {
             self.run("pg_ctl", |command| {
-                command.args(["stop", "--mode=immediate", "--pgdata"]).arg(self.folder.path().join("data"));
+                command.args(["stop", "--mode=immediate", "--pgdata"]).arg(folder.path().join("data"));
             });
         }
     }
@@ -225,7 +292,7 @@ fn programs() -> PathBuf {
 }
 
 /// The server refuses to run as root; then it runs as another user of the machine.
-fn unprivileged() -> Option<(u32, u32)> {
+pub(crate) fn unprivileged() -> Option<(u32, u32)> {
     let id = |arguments: &[&str]| {
         let output = Command::new("id").args(arguments).stderr(Stdio::null()).output().ok()?;
         String::from_utf8(output.stdout).ok()?.trim().parse::<u32>().ok()

@@ -109,6 +109,9 @@ impl RecordingServer {
             self_hosted_poll: (none, none),
             upload_retry: [none; 2],
             sign_in_retry: [none; 2],
+            request_retry: [none; 2],
+            throttle_wait: none,
+            ..Timing::default()
         };
         ClientOptions {
             timing,
