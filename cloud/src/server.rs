@@ -228,8 +228,8 @@ impl Server {
         };
         let (listener, address) = bind(listen)?;
         let metrics_listener = operations.metrics_listen.map(bind).transpose()?;
-        let scheme = if tls.is_some() { "https" } else { "http" };
-        let mut url = config.public_url.clone().unwrap_or_else(|| format!("{scheme}://{address}/"));
+        let protocol = if tls.is_some() { "https" } else { "http" };
+        let mut url = config.public_url.clone().unwrap_or_else(|| format!("{protocol}://{address}/"));
         if !url.ends_with('/') {
             url.push('/');
         }
