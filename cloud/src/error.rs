@@ -48,6 +48,39 @@ pub enum CloudError {
         /// The cause.
         source: std::io::Error,
     },
+    /// Certificate and key cannot be used.
+    #[error("the certificate {} and the key {} cannot be used", certificate.display(), key.display())]
+    Certificate {
+        /// The file with the certificate.
+        certificate: PathBuf,
+        /// The file with its key.
+        key: PathBuf,
+        /// The cause.
+        source: std::io::Error,
+    },
+    /// A file is not a backup that can be restored. Nothing has been changed.
+    #[error("{} cannot be restored: {reason}", path.display())]
+    Archive {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
+    /// There is something where a backup was to be restored to.
+    #[error("there is data already in {}", folder.display())]
+    NotEmpty {
+        /// The data folder.
+        folder: PathBuf,
+    },
+    /// There is no administrator, and no password for one.
+    #[error("this Raito Cloud has not been set up")]
+    NotInitialised,
+    /// A server was set up here already.
+    #[error("this Raito Cloud has been set up already, for the domain `{domain}`")]
+    Initialised {
+        /// The domain of its organisation.
+        domain: String,
+    },
     /// A file or folder could not be read or written.
     #[error("cannot {action} {}", path.display())]
     Io {
@@ -57,6 +90,14 @@ pub enum CloudError {
         path: PathBuf,
         /// The cause.
         source: std::io::Error,
+    },
+    /// The storage of files cannot be used.
+    #[error("files cannot be kept in {address}")]
+    Storage {
+        /// The storage.
+        address: crate::StorageAddress,
+        /// The cause.
+        source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// The database could not be opened. The address is left out: it may hold a password.
     #[error("cannot open the database: {source}")]
@@ -90,6 +131,24 @@ impl CloudError {
             Self::OtherDomain { found, .. } => {
                 Some(format!("use the domain `{found}`, or another data folder"))
             }
+            Self::Storage { address: crate::StorageAddress::S3 { .. }, .. } => Some(
+                "see that the bucket exists and that AWS_ENDPOINT_URL, AWS_REGION and the credentials (AWS_ACCESS_KEY_ID \
+                 and AWS_SECRET_ACCESS_KEY, or a role that may read, write and delete in it) are right"
+                    .to_owned(),
+            ),
+            Self::NotEmpty { .. } => Some(
+                "choose an empty place, or replace what is there with --force after a backup of it".to_owned(),
+            ),
+            Self::NotInitialised => Some(
+                "call `raito cloud init` once, or give the administrator's password with RAITO_CLOUD_ADMIN_PASSWORD"
+                    .to_owned(),
+            ),
+            Self::Initialised { .. } => {
+                Some("start it with `raito cloud serve`, or choose another data folder".to_owned())
+            }
+            Self::Certificate { .. } => {
+                Some("both must be PEM files, the key without a password, and belong together".to_owned())
+            }
             Self::Connect { .. } => Some(
                 "see that the database is there, that its server runs and lets this user in, and that the address is \
                  right"
@@ -99,4 +158,16 @@ impl CloudError {
             _ => None,
         }
     }
+}
+
+/// A message with its causes.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
 }

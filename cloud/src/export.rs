@@ -62,8 +62,10 @@ pub(crate) async fn run(
         session.include_all().await?;
     }
 
-    let (key, draft) = files.draft();
-    let mut file = BufWriter::new(std::fs::File::create(&draft)?);
+    let draft = files.draft()?;
+    let key = draft.key.clone();
+    let secret = Files::share(store, &key).await?;
+    let mut file = BufWriter::new(std::fs::File::create(draft.path())?);
     let mut warnings = Vec::new();
     file.write_all(b"{\"accessProviders\":[")?;
     let mut first = true;
@@ -84,7 +86,6 @@ pub(crate) async fn run(
     let now = now();
     writeln!(file, "\n],\"lastCalculated\":{},\"fileBuildTime\":{now}}}", now / 1000)?;
     file.into_inner().map_err(std::io::IntoInnerError::into_error)?.sync_all()?;
-    files.publish(&key).await?;
-    let secret = Files::share(store, &key).await?;
+    files.publish(draft).await.map_err(|error| WorkError::storage(&error))?;
     Ok(Outcome::Export { file_key: key, secret, warnings })
 }

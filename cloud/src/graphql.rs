@@ -59,6 +59,10 @@ pub(crate) type Schema = async_graphql::Schema<Query, Mutation, EmptySubscriptio
 /// Deeper documents are refused: who-lists can nest without end.
 const DEPTH: usize = 16;
 
+/// Documents that ask for more fields are refused, counted after fragments are put in: the largest of the clients in
+/// use have some hundreds, an introspection of the schema about a hundred.
+const COMPLEXITY: usize = 2000;
+
 /// What resolvers work with.
 pub(crate) struct Cloud {
     pub(crate) store: Store,
@@ -114,6 +118,7 @@ fn builder() -> SchemaBuilder<Query, Mutation, EmptySubscription> {
     Schema::build(Query::default(), Mutation::default(), EmptySubscription)
         .register_output_type::<BaseError>()
         .limit_depth(DEPTH)
+        .limit_complexity(COMPLEXITY)
 }
 
 /// The schema in the schema definition language, as it is published in `docs/schema/raito-cloud.graphql`.

@@ -3,22 +3,29 @@
 
 mod body;
 mod files;
+pub(crate) mod health;
+pub(crate) mod limits;
+pub(crate) mod listener;
+pub(crate) mod metrics;
 mod query;
 mod sign_in;
 mod trigger;
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
-use axum::Router;
 use axum::extract::{DefaultBodyLimit, Path, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get, post, put};
+use axum::{Extension, Router};
 use serde_json::json;
 
 use crate::auth::{self, Permission, Principal, tokens};
 use crate::files::Files;
 use crate::graphql::Schema;
+use crate::metrics::Metrics;
+use crate::operations::Limits;
 use crate::store::Store;
 use crate::triggers::Triggers;
 
@@ -39,8 +46,19 @@ pub(crate) struct App {
     pub(crate) client_id: String,
     /// Where clients reach the server, with a slash at the end.
     pub(crate) base_url: String,
+    pub(crate) readiness: health::Readiness,
+    pub(crate) metrics: Arc<Metrics>,
+    /// Whether metrics have an address of their own.
+    pub(crate) metrics_elsewhere: bool,
+    pub(crate) limits: Limits,
+    pub(crate) gate: limits::Gate,
+    pub(crate) sign_ins: limits::SignInGuard,
+    pub(crate) trusted_proxies: Vec<IpAddr>,
     pub(crate) triggers: Arc<Triggers>,
 }
+
+/// The route of uploads, which take as long as they take.
+const UPLOAD: &str = "/file/upload/{key}/{secret}";
 
 /// All routes.
 pub(crate) fn router(app: Arc<App>) -> Router {
@@ -50,10 +68,14 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/query", post(query::query))
         .route("/file/upload/signed-url", get(files::upload_address))
         .route("/file/upload/logs/signed-url", get(files::upload_address))
-        .route("/file/upload/{key}/{secret}", put(files::upload).layer(DefaultBodyLimit::disable()))
+        .route(UPLOAD, put(files::upload).layer(DefaultBodyLimit::disable()))
         .route("/file/download/{secret}", get(files::download))
+        .route("/health", get(health::health))
+        .route("/ready", get(health::ready))
+        .route("/metrics", get(metrics::local))
         .route("/triggers/{domain}/{secret}", any(trigger::listen))
         .fallback(post_anywhere)
+        .layer(axum::middleware::from_fn_with_state(Arc::clone(&app), metrics::observe))
         .layer(axum::middleware::map_response(name_server))
         .layer(DefaultBodyLimit::max(LARGEST_BODY))
         .with_state(app)
@@ -65,9 +87,14 @@ async fn name_server(mut response: Response) -> Response {
 }
 
 /// Clients may have a path in the address of the identity provider: what they ask for is in a header.
-async fn post_anywhere(state: State<Arc<App>>, headers: HeaderMap, body: axum::body::Bytes) -> Response {
+async fn post_anywhere(
+    state: State<Arc<App>>,
+    client: Option<Extension<metrics::ClientAddress>>,
+    headers: HeaderMap,
+    body: axum::body::Bytes,
+) -> Response {
     if headers.contains_key(sign_in::TARGET_HEADER) {
-        return sign_in::sign_in(state, headers, body).await;
+        return sign_in::sign_in(state, client, headers, body).await;
     }
     refuse(StatusCode::NOT_FOUND, "there is nothing at this address")
 }
@@ -86,14 +113,7 @@ fn refuse(status: StatusCode, message: &str) -> Response {
 
 /// The server failed, not the client.
 fn failed(error: &dyn std::error::Error) -> Response {
-    let mut causes = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        causes.push_str(": ");
-        causes.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    tracing::error!(error = causes, "a request failed");
+    tracing::error!(error = crate::error::chain(error), "a request failed");
     refuse(StatusCode::INTERNAL_SERVER_ERROR, "the server failed; its log has the cause")
 }
 

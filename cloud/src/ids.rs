@@ -34,6 +34,14 @@ pub(crate) fn new_id() -> String {
     id
 }
 
+/// When an id was made, in milliseconds since 1970.
+pub(crate) fn made_at(id: &str) -> i64 {
+    id.bytes().take(TIME_CHARACTERS).fold(0, |time, character| {
+        let digit = ALPHABET.iter().position(|known| *known == character).unwrap_or_default();
+        (time << 6) | i64::try_from(digit).unwrap_or_default()
+    })
+}
+
 /// Makes ids for many rows at once. The first is an ordinary new id, each further one follows the one before, so
 /// that an index of ids grows at its end only, and the order of the ids is the order in which they were made.
 pub(crate) struct Ids {
@@ -110,6 +118,13 @@ mod tests {
         assert_eq!(first.len(), 21);
         assert!(first.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_'));
         assert!(first < second);
+    }
+
+    #[test]
+    fn an_id_tells_when_it_was_made() {
+        let before = now();
+        let made = made_at(&new_id());
+        assert!((before..=now()).contains(&made), "{made}");
     }
 
     #[test]

@@ -17,14 +17,12 @@ pub(crate) mod staging;
 pub(crate) mod tags;
 pub(crate) mod usage;
 
-use std::path::PathBuf;
-
 use futures::TryStreamExt as _;
 use sqlx::any::AnyArguments;
 use sqlx::query::Query;
 use sqlx::{Any, Row};
 
-use crate::files::Files;
+use crate::files::{Files, StoredFile};
 use crate::records::array::ArrayError;
 use crate::store::{Connection, Store};
 
@@ -41,6 +39,8 @@ pub(crate) enum WorkError {
     NoIdentityStore { id: String },
     #[error("a tag file names neither a data source nor an identity store")]
     NoPlace,
+    #[error("the storage of files failed; the server's log has the cause")]
+    Storage,
     #[error("the access file could not be written")]
     Write(#[from] std::io::Error),
     #[error("the stored metadata of the data source is unreadable")]
@@ -52,22 +52,25 @@ pub(crate) enum WorkError {
 }
 
 impl WorkError {
+    /// The storage failed: the cause, which may name what is the operator's alone, goes to the log.
+    pub(crate) fn storage(error: &crate::files::FileError) -> Self {
+        tracing::error!(error = crate::error::chain(error), "the storage of files failed");
+        Self::Storage
+    }
+
     /// The message with its causes.
     pub(crate) fn chain(&self) -> String {
-        let mut text = self.to_string();
-        let mut cause = std::error::Error::source(self);
-        while let Some(error) = cause {
-            text.push_str(": ");
-            text.push_str(&error.to_string());
-            cause = error.source();
-        }
-        text
+        crate::error::chain(self)
     }
 }
 
-/// The path of an uploaded file.
-fn uploaded(files: &Files, key: &str) -> Result<PathBuf, WorkError> {
-    files.path(key).filter(|path| path.is_file()).ok_or_else(|| WorkError::NoFile { key: key.to_owned() })
+/// An uploaded file.
+async fn uploaded(store: &Store, files: &Files, key: &str) -> Result<StoredFile, WorkError> {
+    files
+        .uploaded(store, key)
+        .await
+        .map_err(|error| WorkError::storage(&error))?
+        .ok_or_else(|| WorkError::NoFile { key: key.to_owned() })
 }
 
 async fn require_data_source(store: &Store, id: &str) -> Result<(), WorkError> {

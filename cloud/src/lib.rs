@@ -4,13 +4,14 @@
 //!
 //! A client signs in, creates a job, uploads files of records and asks for their import; it asks for the
 //! access controls to apply, and reports what became of them. People and programs read what arrived and
-//! change access controls. All of it is kept in one data folder.
+//! change access controls. All of it is kept in a
+//! database and a storage of files, by default both in one data folder.
 //!
 //! # How a request goes
 //!
 //! ```text
 //! POST /             sign-in (as AWS Cognito)      http/sign_in.rs ─► auth: users, passwords, tokens
-//! GET file/upload/…  a signed address              http/files.rs   ─► files.rs: tickets, the folder of files
+//! GET file/upload/…  a signed address              http/files.rs   ─► files.rs: tickets, the storage of files
 //! PUT that address   the file, checked on the way        "
 //! POST query         GraphQL                       http/query.rs   ─► graphql.rs and its modules
 //!                      reads                                       ─► store.rs (the database)
@@ -29,10 +30,14 @@
 //! * The engine behind the database is named in [`store`] and its `dialect` only.
 //! * Secrets are stored as hashes and never logged: passwords as Argon2id, tokens and signed addresses as SHA-256.
 //!
-//! The server speaks plain HTTP. Beyond loopback it belongs behind a reverse proxy that does TLS; see
-//! [`ServerConfig::public_url`].
+//! # Operations
+//!
+//! [`Operations`] says where files go, who may connect how, and how the server ends. Every request passes
+//! `http/metrics.rs` (its id, its line in the log, its metrics) and `http/limits.rs`; `http/listener.rs` speaks TLS.
+//! [`init`] sets a server up, [`backup`] and [`restore`] move all that it holds.
 
 mod auth;
+mod backup;
 mod changes;
 mod error;
 mod export;
@@ -45,6 +50,8 @@ mod import;
 mod jobs;
 mod lock;
 mod metadata;
+mod metrics;
+mod operations;
 mod records;
 mod retention;
 mod rules;
@@ -56,10 +63,16 @@ mod triggers;
 
 pub use auth::Role;
 pub use auth::users::NewUser;
+pub use backup::{BackupReport, Location, backup, restore};
 pub use error::CloudError;
+pub use files::StorageAddress;
 #[doc(hidden)]
 pub use graphql::sdl;
-pub use server::{Credentials, DEFAULT_JOB_TIMEOUT, DEFAULT_LEASE, FirstAdmin, Server, ServerConfig};
+pub use operations::{Limits, Operations, TlsFiles};
+pub use server::{
+    Credentials, DEFAULT_DOMAIN, DEFAULT_JOB_TIMEOUT, DEFAULT_LEASE, FirstAdmin, InitConfig, Server,
+    ServerConfig, init,
+};
 pub use sources::DataSourceIds;
 pub use status::{DataSourceStatus, LastSync, Status, status};
 pub use store::{Database, DatabaseAddressError, PostgresAddress};

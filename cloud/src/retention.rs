@@ -1,9 +1,7 @@
 //! What is kept for a while only, and who clears it away.
 //!
 //! * Tokens that have ended.
-//! * Addresses of uploads and downloads that have ended, and the shared files.
-//! * Uploaded files that nobody has asked to import for [`UNUSED`], or that a crash has left after their import. Logs
-//!   of tasks stay.
+//! * Uploaded, shared and logged files that have had their time, and their addresses ([`Files::sweep`]).
 //!
 //! The same task gives up jobs that show no sign of life ([`crate::jobs::sweeper`]), and looks for access controls with
 //! something that has expired ([`export::sweep`]). Each server on a database does all
@@ -11,7 +9,6 @@
 
 use std::time::Duration;
 
-use sqlx::Row;
 use tokio::sync::watch;
 
 use crate::export;
@@ -21,12 +18,8 @@ use crate::jobs::sightings::Sightings;
 use crate::jobs::sweeper;
 use crate::store::Store;
 
-/// How long an uploaded file waits for its import.
-const UNUSED: Duration = Duration::from_hours(7 * 24);
 /// The longest time between two rounds.
 const ROUND: Duration = Duration::from_mins(1);
-/// Uploaded files that are removed in one round.
-const BATCH: i64 = 1000;
 
 /// What the clearing works with.
 pub(crate) struct Retention {
@@ -64,40 +57,11 @@ impl Retention {
         sweeper::sweep(&self.store, self.job_timeout).await?;
         self.files.sweep(&self.store).await?;
         let now = now();
-        for (count, delete) in [
-            (
-                "SELECT 1 FROM tokens WHERE expires_at < $1 LIMIT 1",
-                "DELETE FROM tokens WHERE expires_at < $1",
-            ),
-            (
-                "SELECT 1 FROM uploads WHERE expires_at < $1 AND state <> 'stored' LIMIT 1",
-                "DELETE FROM uploads WHERE expires_at < $1 AND state <> 'stored'",
-            ),
-        ] {
-            // A statement that deletes nothing would wait for imports all the same.
-            if sqlx::query(count).bind(now).fetch_optional(self.store.pool()).await?.is_some() {
-                sqlx::query(delete).bind(now).execute(self.store.pool()).await?;
-            }
-        }
-        self.unused_uploads(now).await
-    }
-
-    /// The file goes first: what a crash leaves in between is found again.
-    async fn unused_uploads(&self, now: i64) -> Result<(), sqlx::Error> {
-        let rows = sqlx::query(
-            "SELECT u.file_key FROM uploads u WHERE u.state = 'stored' AND u.expires_at < $1 \
-             AND NOT EXISTS (SELECT 1 FROM job_logs l WHERE l.file_key = u.file_key) \
-             AND NOT EXISTS (SELECT 1 FROM work_queue q WHERE q.work LIKE '%' || u.file_key || '%') LIMIT $2",
-        )
-        .bind(now.saturating_sub(i64::try_from(UNUSED.as_millis()).unwrap_or(i64::MAX)))
-        .bind(BATCH)
-        .fetch_all(self.store.pool())
-        .await?;
-        for row in rows {
-            let key: String = row.try_get(0)?;
-            self.files.remove(&key).await;
-            sqlx::query("DELETE FROM uploads WHERE file_key = $1")
-                .bind(key)
+        // A statement that deletes nothing would wait for imports all the same.
+        let ended = "SELECT 1 FROM tokens WHERE expires_at < $1 LIMIT 1";
+        if sqlx::query(ended).bind(now).fetch_optional(self.store.pool()).await?.is_some() {
+            sqlx::query("DELETE FROM tokens WHERE expires_at < $1")
+                .bind(now)
                 .execute(self.store.pool())
                 .await?;
         }

@@ -1,22 +1,29 @@
 //! Starting and stopping the server.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::net::TcpListener;
+use axum::Router;
+use axum_server::Handle;
+use axum_server::tls_rustls::RustlsConfig;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 
 use crate::auth::users::{self, NewUser};
 use crate::auth::{Role, password};
-use crate::files::Files;
-use crate::http::{self, App};
+use crate::backup::Location;
+use crate::files::{Files, StorageAddress};
+use crate::http::health::Readiness;
+use crate::http::limits::{Gate, SignInGuard};
+use crate::http::{self, App, listener};
 use crate::ids::{new_id, new_secret};
 use crate::jobs::sightings::Sightings;
 use crate::jobs::{queue, worker::Worker};
 use crate::lock::{self, DataLock};
+use crate::metrics::Metrics;
+use crate::operations::{Limits, Operations};
 use crate::retention::Retention;
 use crate::sources::{self, DataSourceIds};
 use crate::store::{Database, Store};
@@ -32,8 +39,9 @@ pub struct ServerConfig {
     pub database: Database,
     /// Where to listen; port 0 chooses a free one.
     pub listen: SocketAddr,
-    /// The domain of the organisation: what clients configure as `domain`.
-    pub domain: String,
+    /// The domain of the organisation: what clients configure as `domain`. If missing, the one that the data
+    /// belongs to, or [`DEFAULT_DOMAIN`] for new data.
+    pub domain: Option<String>,
     /// The address under which clients reach the server, if that is not the one it listens on: behind a
     /// reverse proxy, which also does TLS.
     pub public_url: Option<String>,
@@ -41,6 +49,10 @@ pub struct ServerConfig {
     pub admin_email: String,
     /// The password of the first administrator; made up if missing.
     pub admin_password: Option<String>,
+    /// Whether a password may be made up, and shown by the caller. If not, a cloud that was not set up is refused.
+    pub may_generate_password: bool,
+    /// How the server is operated.
+    pub operations: Operations,
     /// After which time without any sign of life a job is given up, see [`DEFAULT_JOB_TIMEOUT`].
     pub job_timeout: Duration,
     /// After which time other servers on the same database take over the work of one that has vanished, see
@@ -55,10 +67,12 @@ impl Default for ServerConfig {
             data_dir: PathBuf::from(".raito"),
             database: Database::Folder,
             listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
-            domain: "local".to_owned(),
+            domain: None,
             public_url: None,
             admin_email: "admin@local.local".to_owned(),
             admin_password: None,
+            may_generate_password: true,
+            operations: Operations::default(),
             job_timeout: DEFAULT_JOB_TIMEOUT,
             lease: DEFAULT_LEASE,
         }
@@ -69,6 +83,9 @@ impl Default for ServerConfig {
 pub const DEFAULT_JOB_TIMEOUT: Duration = Duration::from_hours(24);
 /// Half a minute; a living server renews its claim four times as often.
 pub const DEFAULT_LEASE: Duration = Duration::from_secs(30);
+
+/// The domain of the organisation where nobody has chosen one.
+pub const DEFAULT_DOMAIN: &str = "local";
 
 /// The administrator that the first start creates. Shown once: only a hash of the password is kept.
 #[derive(Clone)]
@@ -107,13 +124,18 @@ impl std::fmt::Debug for Credentials {
 }
 
 /// A running server. Dropping it stops it at once; work at hand is then done again by the next start.
-#[derive(Debug)]
 pub struct Server {
     store: Store,
+    app: Arc<App>,
     url: String,
     first_admin: Option<FirstAdmin>,
     stop: watch::Sender<bool>,
+    handle: Handle<SocketAddr>,
+    delay: Duration,
+    grace: Duration,
     http: JoinHandle<()>,
+    /// Serves metrics on an address of their own, renews the certificate.
+    aside: Vec<JoinHandle<()>>,
     worker: JoinHandle<()>,
     retention: JoinHandle<()>,
     triggers: JoinHandle<()>,
@@ -121,10 +143,20 @@ pub struct Server {
     _lock: Option<DataLock>,
 }
 
+impl std::fmt::Debug for Server {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Server").field("url", &self.url).finish_non_exhaustive()
+    }
+}
+
 impl Server {
     /// Opens the store and starts to serve. The first start creates an administrator, see [`Server::first_admin`].
     pub async fn start(config: ServerConfig) -> Result<Self, CloudError> {
         let mut server = Self::launch(&config).await?;
+        let known = users::any(&mut *server.store.pool().acquire().await?).await?;
+        if !known && config.admin_password.is_none() && !config.may_generate_password {
+            return Err(CloudError::NotInitialised);
+        }
         server.first_admin = create_admin(&server.store, config.admin_email, config.admin_password).await?;
         Ok(server)
     }
@@ -134,7 +166,7 @@ impl Server {
         Self::start_embedded_with(ServerConfig {
             data_dir: data_dir.to_owned(),
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
-            domain: domain.to_owned(),
+            domain: Some(domain.to_owned()),
             ..ServerConfig::default()
         })
         .await
@@ -144,8 +176,8 @@ impl Server {
     pub async fn start_embedded_with(config: ServerConfig) -> Result<(Self, Credentials), CloudError> {
         let server = Self::launch(&config).await?;
         let credentials = Credentials {
-            user: format!("raito-run@{}.invalid", config.domain),
-            domain: config.domain,
+            user: format!("raito-run@{}.invalid", server.domain()),
+            domain: server.domain().to_owned(),
             secret: new_secret(),
         };
         server
@@ -160,7 +192,8 @@ impl Server {
     }
 
     async fn launch(config: &ServerConfig) -> Result<Self, CloudError> {
-        let domain = checked_domain(&config.domain)?;
+        let operations = config.operations.clone();
+        let wanted = config.domain.as_deref().map(checked_domain).transpose()?;
         for (name, time) in [("time-out of jobs", config.job_timeout), ("lease", config.lease)] {
             if time < Duration::from_millis(100) {
                 return Err(CloudError::Invalid { reason: format!("the {name} is too short") });
@@ -170,20 +203,33 @@ impl Server {
         lock::create(data_dir)?;
         let lock = (config.database == Database::Folder).then(|| DataLock::take(data_dir)).transpose()?;
         let store = Store::open(data_dir, &config.database).await?;
-        let found = store.setting_or("domain", &domain).await?;
-        if found != domain {
-            return Err(CloudError::OtherDomain { found, wanted: domain });
+        let domain = store.setting_or("domain", wanted.as_deref().unwrap_or(DEFAULT_DOMAIN)).await?;
+        if let Some(wanted) = wanted.filter(|wanted| *wanted != domain) {
+            return Err(CloudError::OtherDomain { found: domain, wanted });
         }
         let client_id = store.setting_or("client_id", &new_id()).await?;
         grant_categories::ensure(&store).await?;
         if lock.is_some() {
             queue::release_all(&store).await?;
         }
-        let files = Files::open(data_dir.join("files"))?;
-        let listen_failed = |source| CloudError::Listen { address: listen, source };
-        let listener = TcpListener::bind(listen).await.map_err(listen_failed)?;
-        let address = listener.local_addr().map_err(listen_failed)?;
-        let mut url = config.public_url.clone().unwrap_or_else(|| format!("http://{address}/"));
+        let storage =
+            operations.storage.clone().unwrap_or_else(|| StorageAddress::Folder(data_dir.join("files")));
+        let files = Files::open(&storage, !operations.storage_proxy).await?;
+        if lock.is_some() {
+            files.storage().remove_unfinished()?;
+        }
+        let tls = match &operations.tls {
+            Some(files) => Some(listener::tls(files).await.map_err(|source| CloudError::Certificate {
+                certificate: files.certificate.clone(),
+                key: files.key.clone(),
+                source,
+            })?),
+            None => None,
+        };
+        let (listener, address) = bind(listen)?;
+        let metrics_listener = operations.metrics_listen.map(bind).transpose()?;
+        let protocol = if tls.is_some() { "https" } else { "http" };
+        let mut url = config.public_url.clone().unwrap_or_else(|| format!("{protocol}://{address}/"));
         if !url.ends_with('/') {
             url.push('/');
         }
@@ -198,7 +244,9 @@ impl Server {
             base_url: url.clone(),
             triggers: Arc::clone(&triggers),
         });
-        let app = App {
+        let metrics = Arc::new(Metrics::new(schema.names()));
+        let limits = operations.limits;
+        let app = Arc::new(App {
             store: store.clone(),
             files: files.clone(),
             schema,
@@ -206,7 +254,14 @@ impl Server {
             client_id,
             base_url: url.clone(),
             triggers: Arc::clone(&triggers),
-        };
+            readiness: Readiness::default(),
+            metrics: Arc::clone(&metrics),
+            metrics_elsewhere: metrics_listener.is_some(),
+            gate: Gate::new(limits.requests),
+            sign_ins: SignInGuard::new(limits.failed_sign_ins),
+            limits: limits.clone(),
+            trusted_proxies: operations.trusted_proxies.iter().map(IpAddr::to_canonical).collect(),
+        });
         let retention = Retention {
             store: store.clone(),
             files: files.clone(),
@@ -215,16 +270,47 @@ impl Server {
             stop: stopped.clone(),
         };
         let retention = tokio::spawn(retention.run());
-        let worker = Worker { store: store.clone(), files, bell, stop: stopped.clone(), lease: config.lease };
+        let worker =
+            Worker { store: store.clone(), files, metrics, bell, stop: stopped, lease: config.lease };
         let worker = tokio::spawn(worker.run());
         let triggers = tokio::spawn(triggers.run());
-        let http = tokio::spawn(serve(listener, Arc::new(app), stopped));
-        Ok(Self { store, url, first_admin: None, stop, http, worker, retention, triggers, _lock: lock })
+        let handle = Handle::new();
+        let mut aside = Vec::new();
+        if let Some((listener, _)) = metrics_listener {
+            let router = http::metrics::router(Arc::clone(&app));
+            aside.push(tokio::spawn(serve(listener, None, router, limits.clone(), Handle::new())));
+        }
+        if let (Some(files), Some(config)) = (operations.tls, &tls) {
+            aside.push(tokio::spawn(listener::renew(files, config.clone())));
+        }
+        let router = http::router(Arc::clone(&app));
+        let http = tokio::spawn(serve(listener, tls, router, limits, handle.clone()));
+        Ok(Self {
+            store,
+            app,
+            url,
+            first_admin: None,
+            stop,
+            handle,
+            delay: operations.shutdown_delay,
+            grace: operations.shutdown_grace,
+            http,
+            aside,
+            worker,
+            retention,
+            triggers,
+            _lock: lock,
+        })
     }
 
     /// The base address, with a slash at the end.
     pub fn url(&self) -> &str {
         &self.url
+    }
+
+    /// The domain of the organisation.
+    pub fn domain(&self) -> &str {
+        &self.app.domain
     }
 
     /// The administrator, if this start created it.
@@ -270,10 +356,14 @@ impl Server {
         Ok(sources::link(&self.store, data_source, identity_store).await?)
     }
 
-    /// Stops accepting requests, ends those at hand, and lets the running import finish; one that takes too
-    /// long goes back to the queue and is done by the next start.
+    /// Says that it is no longer ready, goes on for the delay that was set, then stops accepting requests, ends
+    /// those at hand within the grace period, and lets the running import finish; one that takes too long goes
+    /// back to the queue and is done by the next start.
     pub async fn shutdown(mut self) {
+        self.app.readiness.stop();
         let _ = self.stop.send(true);
+        tokio::time::sleep(self.delay).await;
+        self.handle.graceful_shutdown(Some(self.grace));
         let _ = (&mut self.http).await;
         let _ = (&mut self.triggers).await;
         let _ = (&mut self.worker).await;
@@ -291,20 +381,82 @@ impl Drop for Server {
     fn drop(&mut self) {
         self.http.abort();
         self.worker.abort();
+        self.aside.iter().for_each(JoinHandle::abort);
         self.retention.abort();
         self.triggers.abort();
     }
 }
 
-async fn serve(listener: TcpListener, app: Arc<App>, mut stopped: watch::Receiver<bool>) {
-    let served = axum::serve(listener, http::router(app))
-        .with_graceful_shutdown(async move {
-            let _ = stopped.wait_for(|stopped| *stopped).await;
-        })
-        .await;
-    if let Err(error) = served {
+/// A listening socket and its address.
+fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), CloudError> {
+    let failed = |source| CloudError::Listen { address, source };
+    let listener = TcpListener::bind(address).map_err(failed)?;
+    listener.set_nonblocking(true).map_err(failed)?;
+    let bound = listener.local_addr().map_err(failed)?;
+    Ok((listener, bound))
+}
+
+async fn serve(
+    listener: TcpListener,
+    tls: Option<RustlsConfig>,
+    router: Router,
+    limits: Limits,
+    handle: Handle<SocketAddr>,
+) {
+    if let Err(error) = listener::serve(listener, tls, router, &limits, handle).await {
         tracing::error!(%error, "the server has stopped");
     }
+}
+
+/// How a server is set up before its first start.
+#[derive(Clone)]
+pub struct InitConfig {
+    /// Where it will keep what it holds.
+    pub location: Location,
+    /// The domain of the organisation.
+    pub domain: String,
+    /// The e-mail address of the first administrator.
+    pub admin_email: String,
+    /// The password of the first administrator; made up if missing.
+    pub admin_password: Option<String>,
+}
+
+impl std::fmt::Debug for InitConfig {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("InitConfig")
+            .field("location", &self.location)
+            .field("domain", &self.domain)
+            .field("admin_email", &self.admin_email)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Sets up a server: its database, its storage, its organisation and its first administrator. Refused where this was
+/// done already. The storage is tried before anything is written to the database.
+pub async fn init(config: InitConfig) -> Result<FirstAdmin, CloudError> {
+    let domain = checked_domain(&config.domain)?;
+    check_password(config.admin_password.as_deref())?;
+    lock::create(&config.location.data_dir)?;
+    let _lock = config.location.lock()?;
+    Files::open(&config.location.storage(), false).await?;
+    let store = Store::open(&config.location.data_dir, &config.location.database).await?;
+    let outcome = async {
+        let found = store.setting_or("domain", &domain).await?;
+        if users::any(&mut *store.pool().acquire().await?).await? {
+            return Err(CloudError::Initialised { domain: found });
+        }
+        if found != domain {
+            return Err(CloudError::OtherDomain { found, wanted: domain });
+        }
+        // Somebody else may have been faster.
+        create_admin(&store, config.admin_email, config.admin_password)
+            .await?
+            .ok_or(CloudError::Initialised { domain: found })
+    }
+    .await;
+    store.close().await;
+    outcome
 }
 
 /// Creates the first administrator unless there is one, who holds every role: there is nobody else yet who could
@@ -319,17 +471,22 @@ async fn create_admin(
         return Ok(None);
     }
     drop(connection);
-    if chosen.as_ref().is_some_and(|chosen| !password::strong_enough(chosen)) {
+    check_password(chosen.as_deref())?;
+    let generated = chosen.is_none().then(new_secret);
+    let password = chosen.or_else(|| generated.clone()).unwrap_or_default();
+    let admin = NewUser { email: email.clone(), password, roles: Role::ALL.to_vec(), machine: false };
+    Ok(users::put_first(store, admin).await?.map(|_| FirstAdmin { email, password: generated }))
+}
+
+fn check_password(chosen: Option<&str>) -> Result<(), CloudError> {
+    if chosen.is_some_and(|chosen| !password::strong_enough(chosen)) {
         return Err(CloudError::Invalid {
             reason: "a password needs eight characters, among them a lower-case and an upper-case letter, \
                      a digit and a special character"
                 .to_owned(),
         });
     }
-    let generated = chosen.is_none().then(new_secret);
-    let password = chosen.or_else(|| generated.clone()).unwrap_or_default();
-    let admin = NewUser { email: email.clone(), password, roles: Role::ALL.to_vec(), machine: false };
-    Ok(users::put_first(store, admin).await?.map(|_| FirstAdmin { email, password: generated }))
+    Ok(())
 }
 
 /// The domain in lower case.

@@ -162,6 +162,16 @@ impl Store {
     }
 }
 
+/// The number of the newest step of the schema.
+pub(crate) fn schema_version() -> i64 {
+    migrator(Dialect::Sqlite).iter().map(|step| step.version).max().unwrap_or_default()
+}
+
+/// Brings the schema up to this step, in the transaction of the caller if there is one.
+pub(crate) async fn migrate_to(connection: &mut Connection, version: i64) -> Result<(), CloudError> {
+    Ok(migrator(Dialect::of(connection)).run_to(version, connection).await?)
+}
+
 /// The schema, oldest step first. A published step never changes: sqlx keeps its checksum.
 fn migrator(dialect: Dialect) -> Migrator {
     let step = |version: i64, description: &'static str, sql: &'static str| {

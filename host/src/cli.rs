@@ -8,11 +8,8 @@
 //! refused.
 
 use std::ffi::OsString;
-use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::time::Duration;
 
-use clap::builder::TypedValueParser as _;
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 
@@ -21,6 +18,7 @@ use crate::config::Overrides;
 
 mod access;
 mod add_target;
+mod cloud;
 mod flags;
 mod run;
 
@@ -32,6 +30,10 @@ pub use access::{
     ReportFormat, SchemaArgs, ShowArgs, ValidateArgs,
 };
 pub use add_target::AddTargetArgs;
+pub use cloud::{
+    BackupFileArgs, CloudCommand, InitArgs, LogFormat, PASSWORD_VARIABLE, PlaceArgs, RestoreArgs, ServeArgs,
+    StatusArgs,
+};
 pub use run::{
     BackupArgs, ConnectionArgs, LockArgs, LogForwardingArgs, RunArgs, SandboxArgs, ScheduleArgs, StepArgs,
     SyncArgs, TagArgs, TargetArgs, TargetKeys,
@@ -146,72 +148,6 @@ pub enum CompletionShell {
     Zsh,
     Fish,
     Powershell,
-}
-
-/// What to do with the self-hosted cloud.
-#[derive(Debug, Subcommand)]
-pub enum CloudCommand {
-    /// Serve it until interrupted
-    Serve(ServeArgs),
-    /// Print what it holds
-    Status(StatusArgs),
-}
-
-/// Arguments of `cloud serve`. The administrator's password comes from the environment variable
-/// `RAITO_CLOUD_ADMIN_PASSWORD` alone, because arguments are visible to every user of the machine.
-#[derive(Debug, Args)]
-#[command(
-    after_help = "The environment variable RAITO_CLOUD_ADMIN_PASSWORD gives the administrator's password."
-)]
-pub struct ServeArgs {
-    /// Folder for all data
-    #[arg(long, value_name = "FOLDER", default_value = ".raito")]
-    pub data_dir: PathBuf,
-    /// Database: `sqlite`, a file in the folder, or postgres://USER:PASSWORD@HOST:PORT/DATABASE, which several servers
-    /// may share; better given by the environment variable, because arguments are visible to every user of the machine
-    #[arg(
-        long,
-        value_name = "ADDRESS",
-        env = "RAITO_CLOUD_DATABASE",
-        default_value = "sqlite",
-        hide_env_values = true
-    )]
-    pub database: String,
-    /// Time without a sign of life after which a job is given up as timed out
-    #[arg(long, value_name = "DURATION", default_value = "24h", value_parser = humantime::parse_duration)]
-    pub job_timeout: Duration,
-    /// Address and port to listen on
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
-    pub listen: SocketAddr,
-    /// Address under which clients reach the server, if it is behind a proxy
-    #[arg(long, value_name = "URL", env = "RAITO_CLOUD_PUBLIC_URL")]
-    pub public_url: Option<url::Url>,
-    /// Domain of the organisation
-    #[arg(long, value_parser = clap::builder::NonEmptyStringValueParser::new().try_map(flags::domain))]
-    pub domain: Option<String>,
-    /// E-mail address of the administrator
-    #[arg(long, value_name = "EMAIL")]
-    pub admin_email: Option<String>,
-}
-
-/// Arguments of `cloud status`.
-#[derive(Debug, Args)]
-pub struct StatusArgs {
-    /// Folder for all data
-    #[arg(long, value_name = "FOLDER", default_value = ".raito")]
-    pub data_dir: PathBuf,
-    /// Database: `sqlite`, a file in the folder, or postgres://USER:PASSWORD@HOST:PORT/DATABASE
-    #[arg(
-        long,
-        value_name = "ADDRESS",
-        env = "RAITO_CLOUD_DATABASE",
-        default_value = "sqlite",
-        hide_env_values = true
-    )]
-    pub database: String,
-    /// How to print it
-    #[arg(long, value_enum, default_value_t)]
-    pub format: Format,
 }
 
 /// How results are printed.

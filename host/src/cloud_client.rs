@@ -188,7 +188,11 @@ impl Clients {
 
     /// A request without any header of ours.
     fn request(&self, method: Method, url: Url) -> RequestBuilder {
-        if is_this_machine(&url) { self.inside.request(method, url) } else { self.outside.request(method, url) }
+        if is_this_machine(&url) {
+            self.inside.request(method, url)
+        } else {
+            self.outside.request(method, url)
+        }
     }
 }
 

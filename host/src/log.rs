@@ -16,7 +16,7 @@ use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::Layer;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::fmt::format::Writer;
-use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, layer};
+use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, FormattedFields, layer};
 use tracing_subscriber::layer::{Context, SubscriberExt};
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
@@ -115,7 +115,7 @@ pub(crate) fn local_time() -> String {
     .unwrap_or_default()
 }
 
-struct Line;
+pub(crate) struct Line;
 
 impl<S, N> FormatEvent<S, N> for Line
 where
@@ -124,7 +124,7 @@ where
 {
     fn format_event(
         &self,
-        _: &FmtContext<'_, S, N>,
+        context: &FmtContext<'_, S, N>,
         mut writer: Writer<'_>,
         event: &Event<'_>,
     ) -> fmt::Result {
@@ -148,6 +148,13 @@ where
         }
         if !fields.others.is_empty() {
             write!(writer, ":{}", fields.others)?;
+        }
+        // The request that is being handled, in a server.
+        if let Some(span) = context.lookup_current()
+            && let Some(known) = span.extensions().get::<FormattedFields<N>>()
+            && !known.is_empty()
+        {
+            write!(writer, " {}={{{known}}}", span.name())?;
         }
         writeln!(writer)
     }

@@ -10,9 +10,10 @@ use std::sync::Arc;
 use raito::access::Answer;
 use raito::add_target::{DEFAULT_FILE, Surroundings};
 use raito::cli::{
-    self, AccessCommand, AddTargetArgs, ApplyAccessArgs, Cli, CloudCommand, Command, Format, InfoArgs,
-    ServeArgs, StatusArgs,
+    self, AccessCommand, AddTargetArgs, ApplyAccessArgs, BackupFileArgs, Cli, CloudCommand, Command, Format,
+    GlobalArgs, InfoArgs, LogFormat, RestoreArgs, ServeArgs, StatusArgs,
 };
+use raito::cloud_admin;
 use raito::config::{self, Inputs, Purpose, Settings};
 use raito::failure::{Failure, FailureKind};
 use raito::interrupt;
@@ -21,7 +22,6 @@ use raito::run::RunKind;
 use raito::signals::{Ending, Signals};
 use raito::summary::RunSummary;
 use raito::{continuous, triggers};
-use raito_cloud::{Database, Server, ServerConfig};
 
 // Records are made of many small texts: more than half of the time went into the system's allocator.
 #[global_allocator]
@@ -51,7 +51,12 @@ fn main() -> ExitCode {
                 print(&String::from_utf8_lossy(&cli::completion(arguments.shell)));
                 ExitCode::SUCCESS
             }
-            Command::Cloud(CloudCommand::Serve(arguments)) => outcome(serve(arguments).await),
+            Command::Cloud(CloudCommand::Init(arguments)) => {
+                outcome(cloud_admin::init(arguments).await.map(|text| print(&text)))
+            }
+            Command::Cloud(CloudCommand::Serve(arguments)) => outcome(serve(&cli.global, arguments).await),
+            Command::Cloud(CloudCommand::Backup(arguments)) => outcome(backup(arguments).await),
+            Command::Cloud(CloudCommand::Restore(arguments)) => outcome(restore(arguments).await),
             Command::Cloud(CloudCommand::Status(arguments)) => outcome(status(arguments).await),
         }
     });
@@ -297,39 +302,57 @@ async fn info(cli: &Cli, arguments: &InfoArgs) -> Result<(), Failure> {
     Ok(())
 }
 
-async fn serve(arguments: &ServeArgs) -> Result<(), Failure> {
-    let domain = arguments.domain.clone().unwrap_or_else(|| "local".to_owned());
-    let admin_email = arguments.admin_email.clone().unwrap_or_else(|| format!("admin@{domain}.local"));
-    let config = ServerConfig {
-        data_dir: arguments.data_dir.clone(),
-        database: database(&arguments.database)?,
-        job_timeout: arguments.job_timeout,
-        listen: arguments.listen,
-        domain: domain.clone(),
-        public_url: arguments.public_url.as_ref().map(ToString::to_string),
-        admin_email,
-        admin_password: std::env::var("RAITO_CLOUD_ADMIN_PASSWORD")
-            .ok()
-            .filter(|password| !password.is_empty()),
-        ..ServerConfig::default()
-    };
-    let server = Server::start(config).await.map_err(|error| {
-        let hint = error.hint().unwrap_or_else(|| {
-            "see that nobody else uses the folder or the address, or name others with --data-dir and --listen"
-                .to_owned()
-        });
-        Failure::new(FailureKind::Cloud, format!("the server cannot be started: {error}")).hint(hint)
+async fn serve(global: &GlobalArgs, arguments: &ServeArgs) -> Result<(), Failure> {
+    raito::server_log::start(global, arguments.log_format).map_err(|error| {
+        Failure::new(FailureKind::Configuration, format!("the log file cannot be opened: {error}"))
+            .hint("check `--log-file`")
     })?;
+    // Programs that read the log get nothing but the log.
+    let say = |text: &str| match arguments.log_format {
+        LogFormat::Text => tell(text),
+        LogFormat::Json => tracing::info!(target: "raito", "{text}"),
+    };
+    let mut server = cloud_admin::start(arguments).await?;
     if let Some(admin) = server.first_admin() {
-        tell(&format!("first start: created the administrator {}", admin.email));
+        say(&format!("first start: created the administrator {}", admin.email));
         if let Some(password) = &admin.password {
             tell(&format!("its password, shown this once: {password}"));
         }
     }
-    tell(&format!("Raito Cloud for the domain `{domain}` listens on {}", server.url()));
-    interrupted().await;
-    tell("stopping");
-    server.shutdown().await;
+    say(&format!("Raito Cloud for the domain `{}` listens on {}", server.domain(), server.url()));
+    tokio::select! {
+        _ = interrupted() => {}
+        () = server.ended() => return Err(Failure::unexpected("the server has ended; its log has the cause")),
+    }
+    say("stopping");
+    tokio::select! {
+        () = server.shutdown() => {}
+        // Whoever asks twice does not want to wait. Work at hand is done again by the next start.
+        _ = interrupted() => say("stopped at once"),
+    }
+    Ok(())
+}
+
+async fn backup(arguments: &BackupFileArgs) -> Result<(), Failure> {
+    let report = raito_cloud::backup(&cloud_admin::location(&arguments.place)?, &arguments.file)
+        .await
+        .map_err(|error| cloud_admin::failed(&error, "choose a file that is not there yet"))?;
+    print(&match arguments.format {
+        Format::Text => cloud_admin::report("backed up to", &arguments.file, &report),
+        Format::Json => json(&report),
+    });
+    Ok(())
+}
+
+async fn restore(arguments: &RestoreArgs) -> Result<(), Failure> {
+    let place = cloud_admin::location(&arguments.place)?;
+    let report = raito_cloud::restore(&place, &arguments.file, arguments.force)
+        .await
+        .map_err(|error| cloud_admin::failed(&error, "nothing was changed; see the cause"))?;
+    print(&match arguments.format {
+        Format::Text => cloud_admin::report("restored from", &arguments.file, &report),
+        Format::Json => json(&report),
+    });
     Ok(())
 }
 
@@ -346,14 +369,8 @@ async fn interrupted() -> u8 {
 }
 
 /// The text is not repeated in an error: it may hold a password.
-fn database(address: &str) -> Result<Database, Failure> {
-    address.parse().map_err(|error: raito_cloud::DatabaseAddressError| {
-        Failure::new(FailureKind::Configuration, format!("--database: {error}")).hint(error.hint())
-    })
-}
-
 async fn status(arguments: &StatusArgs) -> Result<(), Failure> {
-    let database = database(&arguments.database)?;
+    let database = cloud_admin::database(&arguments.database)?;
     let status = raito_cloud::status(&arguments.data_dir, &database).await.map_err(|error| {
         Failure::new(FailureKind::Cloud, error.to_string())
             .hint("give the folder with --data-dir, or the database with --database")

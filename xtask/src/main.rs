@@ -6,6 +6,7 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command-line tool that talks to its user")]
 
 mod components;
+mod object_store;
 mod postgres;
 mod process;
 mod test_run;

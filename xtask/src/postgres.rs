@@ -63,12 +63,26 @@ fn install() -> Result<()> {
         );
         process::run_aside(privileged.command("sh").args(["-c", &script]))?;
     }
+    apt_install(privileged, "postgresql")
+}
+
+/// Installs a package of Debian's, where that is possible without asking anybody.
+pub(crate) fn install_package(name: &str) -> Result<()> {
+    process::find_program("apt-get")
+        .with_context(|| format!("there is no apt-get to install {name} with"))?;
+    let Some(privileged) = Privileges::find() else {
+        bail!("installing {name} takes root or a `sudo` that asks no password");
+    };
+    apt_install(privileged, name)
+}
+
+fn apt_install(privileged: Privileges, name: &str) -> Result<()> {
     process::run_aside(privileged.command("apt-get").args(["-qq", "update"]))?;
     process::run_aside(
         privileged
             .command("env")
             .args(["DEBIAN_FRONTEND=noninteractive", "apt-get", "-qq", "install", "--yes"])
-            .args(["--no-install-recommends", "postgresql"]),
+            .args(["--no-install-recommends", name]),
     )
 }
 

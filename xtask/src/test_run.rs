@@ -10,7 +10,7 @@ use anyhow::Result;
 
 use crate::wasm_target::{Preference, WasmTarget};
 use crate::workspace::Workspace;
-use crate::{components, postgres, process, tree_check};
+use crate::{components, object_store, postgres, process, tree_check};
 
 /// How the tests find what was made ready for them: folders, absolute.
 pub(crate) const CONNECTORS_VARIABLE: &str = "RAITO_TEST_CONNECTORS";
@@ -39,13 +39,14 @@ impl TestRun {
         let connectors = components::build_connectors(workspace, &target, &[])?;
         let guests = components::build_guests(workspace, &target)?;
         let postgres = postgres::server_programs()?;
+        let object_store = object_store::server_program(workspace)?;
         if !self.no_lint {
             let arguments = ["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"];
             process::run_aside(workspace.cargo().args(arguments))?;
         }
         let prepare = |command: &mut Command| {
             command.env(CONNECTORS_VARIABLE, &connectors).env(GUESTS_VARIABLE, &guests);
-            command.env(POSTGRES_VARIABLE, &postgres);
+            command.env(POSTGRES_VARIABLE, &postgres).env(object_store::VARIABLE, &object_store);
         };
         if self.runner_arguments.is_empty() {
             let mut examples = workspace.cargo();

@@ -3,6 +3,7 @@
 
 use argon2::password_hash::phc::PasswordHash;
 use argon2::{Argon2, PasswordHasher, PasswordVerifier};
+use tokio::sync::Semaphore;
 
 use crate::CloudError;
 
@@ -30,7 +31,11 @@ pub(crate) async fn verify(password: String, stored: Option<String>) -> bool {
     .unwrap_or(false)
 }
 
+/// Hashing takes memory and time on purpose: so many at once, whoever asks, and no more.
+static PLACES: Semaphore = Semaphore::const_new(4);
+
 async fn run<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+    let _place = PLACES.acquire().await.ok()?;
     tokio::task::spawn_blocking(work).await.ok()
 }
 

@@ -4,15 +4,14 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::{Path, Query, State};
-use axum::http::{HeaderMap, StatusCode, header};
-use axum::response::{IntoResponse, Response};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
-use serde_json::json;
-use tokio_util::io::ReaderStream;
+use serde_json::{Map, Value, json};
 
 use super::{App, failed, permitted, refuse};
 use crate::auth::Permission;
-use crate::files::{TicketError, UploadError};
+use crate::files::{Place, Shared, TicketError, UploadError};
 
 /// What a client announces. A task may be named as well, for logs; it makes no difference here.
 #[derive(Deserialize)]
@@ -32,10 +31,18 @@ pub(super) async fn upload_address(
     }
     match app.files.ticket(&app.store, announcement.content_length, &announcement.sha256).await {
         Ok(ticket) => {
-            let url = format!("{}file/upload/{}/{}", app.base_url, ticket.key, ticket.secret);
-            axum::Json(json!({ "URL": url, "Key": ticket.key, "signedHeaders": {} })).into_response()
+            let (url, headers) = match ticket.place {
+                Place::Here { secret } => {
+                    (format!("{}file/upload/{}/{secret}", app.base_url, ticket.key), Map::new())
+                }
+                Place::Store(signed) => {
+                    let header = |(name, value): (&str, String)| (name.to_owned(), Value::from(vec![value]));
+                    (signed.url, signed.headers.into_iter().map(header).collect())
+                }
+            };
+            axum::Json(json!({ "URL": url, "Key": ticket.key, "signedHeaders": headers })).into_response()
         }
-        Err(TicketError::Database(error)) => failed(&error),
+        Err(error @ (TicketError::Database(_) | TicketError::Sign(_))) => failed(&error),
         Err(error) => refuse(StatusCode::BAD_REQUEST, &error.to_string()),
     }
 }
@@ -56,16 +63,16 @@ pub(super) async fn upload(
 }
 
 pub(super) async fn download(State(app): State<Arc<App>>, Path(secret): Path<String>) -> Response {
-    let path = match app.files.shared(&app.store, &secret).await {
-        Ok(Some(path)) => path,
-        Ok(None) => return refuse(StatusCode::NOT_FOUND, "this address is unknown or has ended"),
-        Err(error) => return failed(&error),
-    };
-    match tokio::fs::File::open(&path).await {
-        Ok(file) => {
-            let kind = [(header::CONTENT_TYPE, "application/json")];
-            (kind, Body::from_stream(ReaderStream::with_capacity(file, 64 * 1024))).into_response()
+    match app.files.shared(&app.store, &secret).await {
+        Ok(Some(Shared::File(found))) => {
+            let headers = [
+                (header::CONTENT_TYPE, HeaderValue::from_static("application/json")),
+                (header::CONTENT_LENGTH, HeaderValue::from(found.meta.size)),
+            ];
+            (headers, Body::from_stream(found.into_stream())).into_response()
         }
+        Ok(Some(Shared::At(address))) => Redirect::to(&address).into_response(),
+        Ok(None) => refuse(StatusCode::NOT_FOUND, "this address is unknown or has ended"),
         Err(error) => failed(&error),
     }
 }

@@ -58,7 +58,7 @@ async fn stage(
     connection: &mut Connection,
     warnings: &mut Vec<String>,
 ) -> Result<(), WorkError> {
-    let mut elements = array::read::<AccessProvider>(uploaded(files, file)?);
+    let mut elements = array::read::<AccessProvider>(uploaded(store, files, file).await?);
     let dialect = store.dialect();
     let columns = [
         ("name", "TEXT NOT NULL"),

@@ -42,7 +42,8 @@ pub(crate) async fn run(
 ) -> Result<(), WorkError> {
     require_data_source(store, data_source).await?;
     let mut draft = Draft::new(store.dialect(), COLUMNS.len());
-    let mut batches = array::read_with(uploaded(files, file)?, move |objects| prepare(&mut draft, objects));
+    let mut batches =
+        array::read_with(uploaded(store, files, file).await?, move |objects| prepare(&mut draft, objects));
     let mut warnings = Vec::new();
     let mut connection = store.pool().acquire().await?;
 

@@ -56,7 +56,7 @@ async fn stage(
     connection: &mut Connection,
     warnings: &mut Vec<String>,
 ) -> Result<(), WorkError> {
-    let mut elements = array::read::<Feedback>(uploaded(files, file)?);
+    let mut elements = array::read::<Feedback>(uploaded(store, files, file).await?);
     let columns = [
         ("actual_name", "TEXT"),
         ("target_id", "TEXT"),

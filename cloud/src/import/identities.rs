@@ -102,7 +102,7 @@ async fn stage_groups(
     connection: &mut Connection,
     warnings: &mut Vec<String>,
 ) -> Result<(), WorkError> {
-    let mut elements = array::read::<Group>(uploaded(files, settings.groups_file)?);
+    let mut elements = array::read::<Group>(uploaded(store, files, settings.groups_file).await?);
     let columns =
         [("name", "TEXT NOT NULL"), ("display_name", "TEXT NOT NULL"), ("description", "TEXT NOT NULL")];
     let mut rows = Rows::create(connection, store.dialect(), GROUPS, &columns).await?;
@@ -138,7 +138,7 @@ async fn stage_accounts(
     connection: &mut Connection,
     warnings: &mut Vec<String>,
 ) -> Result<(), WorkError> {
-    let mut elements = array::read::<User>(uploaded(files, settings.users_file)?);
+    let mut elements = array::read::<User>(uploaded(store, files, settings.users_file).await?);
     let columns = [
         ("name", "TEXT NOT NULL"),
         ("user_name", "TEXT NOT NULL"),

@@ -41,7 +41,7 @@ pub(crate) async fn run(
     if let Some(identity_store) = place.identity_store {
         require_identity_store(store, identity_store).await?;
     }
-    let mut elements = array::read::<CatalogueTag>(uploaded(files, file)?);
+    let mut elements = array::read::<CatalogueTag>(uploaded(store, files, file).await?);
     let mut connection = store.pool().acquire().await?;
     let mut staging = lease.begin_staging(&mut connection).await?;
     let mut set = Set::create(

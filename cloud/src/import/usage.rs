@@ -68,7 +68,7 @@ async fn stage(
             .await?;
     let (mut read, mut failed) = (0, 0);
     for key in keys {
-        let mut elements = array::read::<Statement>(uploaded(files, key)?);
+        let mut elements = array::read::<Statement>(uploaded(store, files, key).await?);
         while let Some(batch) = elements.recv().await {
             for statement in batch.map_err(|source| WorkError::File { what: "usage", source })? {
                 read += 1;

@@ -5,6 +5,7 @@
 //! that changes the stored rows, that the lease is still its own, and holds the row of the queue until that
 //! transaction is through: nobody can take the work over in between. What loses its lease changes nothing.
 
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use sqlx::{Any, Connection as _, Executor as _, Transaction};
@@ -21,12 +22,14 @@ pub(crate) struct Lease {
     store: Store,
     claim: Claim,
     length: Duration,
+    /// What the work brought, once that is stored.
+    outcome: Mutex<Option<Outcome>>,
 }
 
 impl Lease {
     /// Starts with a claim that was just made.
     pub(crate) fn new(store: Store, claim: Claim, length: Duration) -> Self {
-        Self { store, claim, length }
+        Self { store, claim, length, outcome: Mutex::default() }
     }
 
     /// The claim.
@@ -37,6 +40,11 @@ impl Lease {
     /// What is to be done.
     pub(crate) fn work(&self) -> &Work {
         &self.claim.work
+    }
+
+    /// What the work brought; none while it is not stored.
+    pub(crate) fn outcome(&self) -> Option<Outcome> {
+        self.outcome.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Starts a transaction that fills temporary tables.
@@ -75,7 +83,9 @@ impl Lease {
     ) -> Result<(), WorkError> {
         let place = self.claim.place();
         place.end(&mut transaction, &self.claim.queue_id, Ok(outcome)).await?;
-        Ok(transaction.commit().await?)
+        transaction.commit().await?;
+        *self.outcome.lock().unwrap_or_else(PoisonError::into_inner) = Some(outcome.clone());
+        Ok(())
     }
 
     /// Ends work that consists of nothing but its outcome.

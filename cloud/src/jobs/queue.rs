@@ -65,6 +65,19 @@ impl Work {
         }
     }
 
+    /// What kind of work it is, for metrics.
+    pub(crate) fn kind(&self) -> &'static str {
+        match self {
+            Self::DataSource { .. } => "data_source",
+            Self::Identity { .. } => "identity_store",
+            Self::AccessProviders { .. } => "access_controls",
+            Self::Feedback { .. } => "feedback",
+            Self::Usage { .. } => "usage",
+            Self::Tags { .. } => "tags",
+            Self::Export { .. } => "export",
+        }
+    }
+
     /// What it concerns, see the top of this file.
     fn subjects(&self) -> Vec<String> {
         let data_source = |id: &str| format!("data source {id}");

@@ -1,7 +1,7 @@
 //! Does the queued work, one piece at a time.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::{Notify, watch};
 
@@ -11,6 +11,7 @@ use crate::export;
 use crate::files::Files;
 use crate::ids::new_id;
 use crate::import::{self, WorkError};
+use crate::metrics::Metrics;
 use crate::store::{Store, is_passing};
 
 /// How long a stopping server waits for the work at hand before it gives it back to the queue.
@@ -24,6 +25,7 @@ const POLL: [Duration; 2] = [Duration::from_millis(200), Duration::from_secs(1)]
 pub(crate) struct Worker {
     pub(crate) store: Store,
     pub(crate) files: Files,
+    pub(crate) metrics: Arc<Metrics>,
     /// Rung when work was queued.
     pub(crate) bell: Arc<Notify>,
     /// True when the server stops.
@@ -64,6 +66,7 @@ impl Worker {
 
     async fn work(&mut self, lease: &Lease) {
         let mut stop = self.stop.clone();
+        let begun = Instant::now();
         let result = tokio::select! {
             result = perform(&self.store, &self.files, lease) => Some(result),
             () = lease.keep() => Some(Err(WorkError::Lost)),
@@ -72,6 +75,11 @@ impl Worker {
                 tokio::time::sleep(GRACE).await;
             } => None,
         };
+        if let Some(result) = &result {
+            let outcome = lease.outcome();
+            let outcome = outcome.as_ref().filter(|_| result.is_ok());
+            self.metrics.work(lease.work().kind(), outcome, begun.elapsed().as_secs_f64());
+        }
         let ended = match result {
             Some(Ok(())) => Ok(true),
             Some(Err(WorkError::Lost)) => Err(WorkError::Lost),
@@ -95,7 +103,7 @@ impl Worker {
         match ended {
             Ok(true) => {
                 for file in lease.work().files() {
-                    self.files.remove(file).await;
+                    self.files.remove(&self.store, file).await;
                 }
                 // What the import has marked is looked through again before an export, should this fail.
                 if !matches!(lease.work(), Work::Export { .. } | Work::Usage { .. })

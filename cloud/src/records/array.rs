@@ -4,14 +4,13 @@
 //! kept and completed by the next piece. The array may lack its final `]`, but not end within an element:
 //! such a file was cut and must not be imported, since what is missing would be removed.
 
-use std::fs::File;
 use std::io::Read;
-use std::path::PathBuf;
 
 use serde::de::DeserializeOwned;
 use tokio::sync::mpsc;
 
 use super::nul;
+use crate::files::StoredFile;
 
 const PIECE: usize = 256 * 1024;
 /// The largest element: an access control with very many items has some megabytes.
@@ -47,14 +46,14 @@ pub(crate) enum ArrayError {
 
 /// Parses a file on a thread of its own and hands the elements out in batches.
 pub(crate) fn read<T: DeserializeOwned + Send + 'static>(
-    path: PathBuf,
+    file: StoredFile,
 ) -> mpsc::Receiver<Result<Vec<T>, ArrayError>> {
-    read_with(path, |batch| batch)
+    read_with(file, |batch| batch)
 }
 
 /// Like [`read`], with more work on each batch done on that thread, beside the work of the receiver.
 pub(crate) fn read_with<T, B>(
-    path: PathBuf,
+    mut file: StoredFile,
     mut prepare: impl FnMut(Vec<T>) -> B + Send + 'static,
 ) -> mpsc::Receiver<Result<B, ArrayError>>
 where
@@ -65,15 +64,15 @@ where
     tokio::task::spawn_blocking(move || {
         let mut batch = Vec::with_capacity(BATCH);
         // A closed channel means that the import was given up: there is nobody to tell.
-        let outcome = File::open(path).map_err(ArrayError::from).and_then(|file| {
-            for_each(file, |element| {
-                batch.push(element);
-                batch.len() < BATCH || {
-                    let full = std::mem::replace(&mut batch, Vec::with_capacity(BATCH));
-                    sender.blocking_send(Ok(prepare(full))).is_ok()
-                }
-            })
+        let outcome = for_each(&mut file, |element| {
+            batch.push(element);
+            batch.len() < BATCH || {
+                let full = std::mem::replace(&mut batch, Vec::with_capacity(BATCH));
+                sender.blocking_send(Ok(prepare(full))).is_ok()
+            }
         });
+        // What was handed out counts only if the file was the right one, to its last byte.
+        let outcome = outcome.and_then(|()| Ok(file.finish()?));
         let _ = sender.blocking_send(outcome.map(|()| prepare(batch)));
     });
     receiver

@@ -46,7 +46,7 @@ impl Place {
             data_dir: self.path().to_owned(),
             database: self.database()?,
             listen: ([127, 0, 0, 1], 0).into(),
-            domain: DOMAIN.to_owned(),
+            domain: Some(DOMAIN.to_owned()),
             admin_email: "admin@acme.example".to_owned(),
             lease: Duration::from_secs(2),
             ..ServerConfig::default()

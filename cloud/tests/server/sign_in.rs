@@ -123,7 +123,7 @@ async fn the_first_start_creates_an_administrator_once() -> Result<(), Failure> 
     let (status, _) = password_auth(&http()?, server.url(), &admin.email, &password).await?;
     assert_eq!(status, 200);
     server.shutdown().await;
-    let other = ServerConfig { domain: "other".to_owned(), ..config };
+    let other = ServerConfig { domain: Some("other".to_owned()), ..config };
     let refused = Server::start(other).await.err().ok_or("another domain was accepted")?;
     assert!(refused.to_string().contains("`acme`"), "{refused}");
     Ok(())

@@ -76,7 +76,8 @@ fn every_key_of_the_configuration_that_has_a_flag_is_parsed() {
 
 #[test]
 fn the_schedule_is_read_from_flags() {
-    let settings = settings("run --embedded -f 90 --disable-websocket --cli-container-liveness-file alive").unwrap();
+    let settings =
+        settings("run --embedded -f 90 --disable-websocket --cli-container-liveness-file alive").unwrap();
     let continuous = settings.continuous;
     assert_eq!(continuous.schedule.map(|schedule| schedule.to_string()).as_deref(), Some("every 90 minutes"));
     assert!(continuous.at_startup && continuous.disable_websocket);
@@ -134,7 +135,17 @@ fn wrong_lines_end_with_the_configuration_code() {
 
 #[test]
 fn help_and_version_end_well() {
-    for line in ["--help", "-h", "run --help", "--version", "-v", "help", "cloud serve --help"] {
+    for line in [
+        "--help",
+        "-h",
+        "run --help",
+        "--version",
+        "-v",
+        "help",
+        "cloud serve --help",
+        "cloud init --help",
+        "cloud restore --help",
+    ] {
         assert_eq!(refusal(line).1, 0, "{line}");
     }
     let version = refusal("--version").0;

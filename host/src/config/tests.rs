@@ -305,14 +305,21 @@ fn unknown_and_unsupported_keys_are_errors_everywhere() {
     assert!(file("zzz: 1\n").errors().contains("unknown key `zzz`"));
     let errors = file("").variable("RAITO_CRON", "* 2 * * *").errors();
     assert!(
-        errors.starts_with("environment variable RAITO_CRON: `cron` must not come more often than once an hour"),
+        errors.starts_with(
+            "environment variable RAITO_CRON: `cron` must not come more often than once an hour"
+        ),
         "{errors}"
     );
     assert!(file("frequency: 1.5\n").errors().contains("`frequency` is not a number of minutes"));
     assert_eq!(file("frequency: 0\ncron: ''\n").errors(), "");
     let settings = file("frequency: 60\ncron: '0 2 * * *'\n").resolve().unwrap();
-    assert_eq!(settings.continuous.schedule.map(|schedule| schedule.to_string()).as_deref(), Some("0 2 * * *"));
-    assert!(settings.warnings.iter().any(|warning| warning.to_string().contains("`frequency` has no effect")));
+    assert_eq!(
+        settings.continuous.schedule.map(|schedule| schedule.to_string()).as_deref(),
+        Some("0 2 * * *")
+    );
+    assert!(
+        settings.warnings.iter().any(|warning| warning.to_string().contains("`frequency` has no effect"))
+    );
     let errors = flags(&[("connector-version", "1.0.0")]).errors();
     assert!(errors.contains("`connector-version` outside of a target only works together"), "{errors}");
     assert!(file("config-file: x\n").errors().contains("no effect inside the file"));

@@ -4,9 +4,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::cloud::{Cloud, TargetIds};
-use super::task::Task;
 use super::kind::{RunKind, Scope};
-use super::{access, check_version, data_source, data_usage, identity_store, interrupted, resource_provider, tags};
+use super::task::Task;
+use super::{
+    access, check_version, data_source, data_usage, identity_store, interrupted, resource_provider, tags,
+};
 use crate::backup::Backup;
 use crate::cloud_client::{CloudClient, JobRef, JobType, Status};
 use crate::config::{Settings, Target, TargetSettings};

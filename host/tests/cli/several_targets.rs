@@ -10,8 +10,11 @@ fn broken(name: &str, fault: &str) -> String {
 #[test]
 fn a_target_that_fails_does_not_stop_the_next() {
     let place = Place::with_targets(&[broken("first", "authentication"), company("")]);
-    let outcome =
-        place.run(&[]).failed(12, "first: identity store: the target refused the sign-in: no such password", "password");
+    let outcome = place.run(&[]).failed(
+        12,
+        "first: identity store: the target refused the sign-in: no such password",
+        "password",
+    );
     assert_eq!(outcome.steps("first"), ["identity-store failed"]);
     assert_eq!(outcome.steps("company"), EVERYTHING);
     assert!(outcome.target("company")["failure"].is_null());

@@ -22,8 +22,11 @@ fn environment_arguments_and_input_are_empty() {
 fn listening_and_datagrams_are_denied_whatever_is_granted() {
     for sandbox in ["", "sandbox:\n  network: [\"127.0.0.1:9\", \"localhost:9\"]"] {
         let place = probe("listen: true", sandbox);
-        let outcome =
-            place.run(&[]).failed(22, "p: identity store: denied: listening for connections (and 1 more)", "no grant");
+        let outcome = place.run(&[]).failed(
+            22,
+            "p: identity store: denied: listening for connections (and 1 more)",
+            "no grant",
+        );
         println!("listen: {}", outcome.stderr.lines().next().unwrap());
         place.assert_nothing_imported();
     }

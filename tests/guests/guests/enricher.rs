@@ -42,7 +42,11 @@ impl DataObjectEnricher for Enricher {
                     _ => {}
                 }
             }
-            object.tags.push(Tag { key: "keeper".into(), value: self.word.clone(), source: "enricher".into() });
+            object.tags.push(Tag {
+                key: "keeper".into(),
+                value: self.word.clone(),
+                source: "enricher".into(),
+            });
             changed += 1;
             enriched.push(object)?;
         }

@@ -6,9 +6,11 @@
 #![expect(clippy::missing_panics_doc, reason = "everything here panics for this one reason")]
 
 mod certificates;
+mod object_store;
 mod postgres;
 mod shared;
 
 pub use self::certificates::{Authority, Certificate};
+pub use self::object_store::ObjectStore;
 pub use self::postgres::{Postgres, Refused};
 pub use self::shared::Database;
