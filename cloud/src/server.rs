@@ -153,10 +153,6 @@ impl Server {
     /// Opens the store and starts to serve. The first start creates an administrator, see [`Server::first_admin`].
     pub async fn start(config: ServerConfig) -> Result<Self, CloudError> {
         let mut server = Self::launch(&config).await?;
-        let known = users::any(&mut *server.store.pool().acquire().await?).await?;
-        if !known && config.admin_password.is_none() && !config.may_generate_password {
-            return Err(CloudError::NotInitialised);
-        }
         server.first_admin = create_admin(&server.store, config.admin_email, config.admin_password).await?;
         Ok(server)
     }
@@ -203,6 +199,13 @@ impl Server {
         lock::create(data_dir)?;
         let lock = (config.database == Database::Folder).then(|| DataLock::take(data_dir)).transpose()?;
         let store = Store::open(data_dir, &config.database).await?;
+        // Before anything is written that `init` would find.
+        if config.admin_password.is_none()
+            && !config.may_generate_password
+            && !users::any(&mut *store.pool().acquire().await?).await?
+        {
+            return Err(CloudError::NotInitialised);
+        }
         let domain = store.setting_or("domain", wanted.as_deref().unwrap_or(DEFAULT_DOMAIN)).await?;
         if let Some(wanted) = wanted.filter(|wanted| *wanted != domain) {
             return Err(CloudError::OtherDomain { found: domain, wanted });

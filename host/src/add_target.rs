@@ -80,9 +80,14 @@ pub async fn add_target(
     let mut target = NewTarget::default();
     target.keys.push(("name".into(), name.clone()));
     target.keys.push(("connector-name".into(), connector_name));
+    // Where nobody can be asked, what is missing must show before anything is made in the cloud.
+    let given = if adding.is_alone() { Some(adding.parameters(&info).await?) } else { None };
     let ids = adding.ids(client.as_ref(), &connector).await?;
     target.keys.extend(ids.into_iter().map(|(key, id)| (key.to_owned(), id)));
-    let parameters = adding.parameters(&info).await?;
+    let parameters = match given {
+        Some(parameters) => parameters,
+        None => adding.parameters(&info).await?,
+    };
     target.keys.extend(parameters.iter().cloned());
     let (granted, withheld) = adding.network(&info, &parameters).await?;
     target.network = granted;

@@ -34,7 +34,7 @@ pub fn location(place: &PlaceArgs) -> Result<Location, Failure> {
 /// It makes no sense.
 pub fn database(address: &str) -> Result<Database, Failure> {
     address.parse().map_err(|error: DatabaseAddressError| {
-        Failure::new(FailureKind::Cloud, format!("--database: {error}")).hint(error.hint())
+        Failure::new(FailureKind::Configuration, format!("--database: {error}")).hint(error.hint())
     })
 }
 

@@ -25,7 +25,14 @@ where
     Q::Variables: DeserializeOwned,
     Q::ResponseData: DeserializeOwned,
 {
-    let body = Q::build_query(serde_json::from_value(variables)?);
+    // A document without variables has a type for them that knows nothing but null.
+    let variables = match variables {
+        Value::Object(members) if members.is_empty() => {
+            serde_json::from_value(Value::Null).or_else(|_| serde_json::from_value(json!({})))
+        }
+        given => serde_json::from_value(given),
+    }?;
+    let body = Q::build_query(variables);
     let answer = client.post(serde_json::to_string(&body)?).await?;
     if let Some(errors) = answer.get("errors") {
         return Err(errors.to_string().into());

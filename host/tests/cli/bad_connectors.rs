@@ -39,7 +39,11 @@ fn a_connector_that_is_not_there_is_named_with_the_places() {
         ".raito/connectors/nowhere.wasm",
     );
     with_connector("./nowhere.wasm").run(&[]).failed(20, "`./nowhere.wasm` was not found", "nowhere.wasm");
-    with_connector("some/where").run(&[]).failed(20, "`some/where` is not the name of a connector", "a path");
+    with_connector("some/where").run(&[]).failed(
+        20,
+        "the connector `some/where` of Raito's own CLI has no counterpart here",
+        ".wasm file",
+    );
     with_connector("../up/and/away").run(&[]).failed(20, "was not found", "up/and/away");
 }
 

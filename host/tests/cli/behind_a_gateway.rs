@@ -37,7 +37,9 @@ fn status(line: &str) -> Option<(String, String)> {
 /// The requests that say something about one step, in order.
 fn of_step(gateway: &Gateway, step: &str) -> Vec<String> {
     let mut names = gateway.names();
-    names.retain(|name| name.contains(&format!(" {step}")) || name.ends_with(&format!("task={step}")));
+    names.retain(|name| {
+        name.split(' ').nth(1) == Some(step) || name.ends_with(&format!("task={step}"))
+    });
     for name in &mut names {
         if let Some((path, _)) = name.split_once('?') {
             *name = path.to_owned();
