@@ -1,7 +1,7 @@
 //! Grant categories: what grants of a kind may look like.
 //!
 //! The default category always exists; imported grants and those without a choice are in it. System categories
-//! belong to the server and do not change.
+//! belong to the server and do not change. A new organisation also has a category for purposes, to keep or not.
 
 use serde::{Deserialize, Serialize};
 use sqlx::Row;
@@ -14,6 +14,8 @@ use crate::store::{Connection, Store};
 pub(crate) const DEFAULT: &str = "default";
 /// The id of the category of the grants that stand for single users and groups of sources without roles.
 pub(crate) const DIRECT_ACCESS: &str = "direct-access";
+/// The id of the category that a new organisation starts with, and may change or delete.
+const PURPOSE: &str = "purpose";
 
 /// The settings of a category, as they are stored.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -98,17 +100,23 @@ pub(crate) async fn find(connection: &mut Connection, id: &str) -> Result<Option
     }))
 }
 
-/// Makes sure that the categories exist that always do.
+/// Makes sure that the categories exist that always do, and gives a new organisation those that it starts with.
 pub(crate) async fn ensure(store: &Store) -> Result<(), sqlx::Error> {
     let direct = Settings {
         can_create: false,
         who: WhoItems { inheritance: false, own_category: false, ..WhoItems::default() },
         ..Settings::default()
     };
+    let new = find(&mut *store.pool().acquire().await?, DEFAULT).await?.is_none();
+    // The default category comes last: until it is there, the organisation is new.
     for (id, name, description, system, settings) in [
-        (DEFAULT, "Grant", "Who gets access to what", 0, &Settings::default()),
+        (PURPOSE, "Purpose", "What access is needed for", 0, &Settings::default()),
         (DIRECT_ACCESS, "Direct Access", "Access of one user or group, given in the data source", 1, &direct),
+        (DEFAULT, "Grant", "Who gets access to what", 0, &Settings::default()),
     ] {
+        if id == PURPOSE && !new {
+            continue;
+        }
         sqlx::query(
             "INSERT INTO grant_categories (id, name, description, icon, is_system, is_default, settings, created_at, \
              modified_at) VALUES ($1, $2, $3, '', $4, $5, $6, $7, $7) ON CONFLICT (id) DO NOTHING",

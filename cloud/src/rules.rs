@@ -1,7 +1,8 @@
 //! Attribute rules: who or what, said by tags and properties instead of by a list.
 //!
 //! A rule is a tree of four levels: `Or`, below it `And`, below that comparisons, literals and `Not`, and below
-//! `Not` a comparison or a literal. It is stored, and given out as `ruleJson`, in this form:
+//! `Not` a comparison or a literal. Only a literal can be a rule by itself: always, or never. A rule is stored,
+//! and given out as `ruleJson`, in this form:
 //!
 //! ```json
 //! {"aggregator": {"operator": "Or", "operands": [{"aggregator": {"operator": "And", "operands": [
@@ -167,8 +168,10 @@ impl Subject {
 impl Rule {
     /// Refuses a rule with other levels, or a comparison that makes no sense.
     pub(crate) fn check(&self, subject: Subject) -> Result<(), String> {
-        let Self::Aggregator(Aggregator { operator: Connective::Or, operands }) = self else {
-            return Err("level 1 of the rule must be an aggregator `Or`".to_owned());
+        let operands = match self {
+            Self::Literal(_) => return Ok(()),
+            Self::Aggregator(Aggregator { operator: Connective::Or, operands }) => operands,
+            _ => return Err("level 1 of the rule must be an aggregator `Or` or a literal".to_owned()),
         };
         some(operands, 1)?;
         for operand in operands {
@@ -412,6 +415,9 @@ mod tests {
         let json = two_levels(&not);
         assert_eq!(serde_json::to_value(rule(&json)).unwrap(), json);
         assert_eq!(rule(&json).check(Subject::Users), Ok(()));
+        let always = serde_json::json!({ "literal": true });
+        assert_eq!(serde_json::to_value(rule(&always)).unwrap(), always);
+        assert_eq!(rule(&always).check(Subject::Objects), Ok(()));
     }
 
     #[test]

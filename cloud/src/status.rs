@@ -18,6 +18,10 @@ pub struct Status {
     pub domain: String,
     /// Users with an account in an identity store.
     pub users: u64,
+    /// Jobs that have not ended.
+    pub running_jobs: u64,
+    /// Imports and exports that wait, or that are being done.
+    pub queued_work: u64,
     /// In ascending order of id.
     pub data_sources: Vec<DataSourceStatus>,
 }
@@ -102,7 +106,14 @@ async fn read(store: &Store) -> Result<Status, sqlx::Error> {
     }
     let domain = store.setting("domain").await?.unwrap_or_default();
     let users = count(store, "SELECT COUNT(DISTINCT user_id) FROM accounts WHERE user_id <> $1", "").await?;
-    Ok(Status { domain, users, data_sources })
+    let running_jobs = count(
+        store,
+        "SELECT COUNT(*) FROM jobs WHERE status NOT IN ('COMPLETED', 'FAILED', 'TIMED_OUT') AND id <> $1",
+        "",
+    )
+    .await?;
+    let queued_work = count(store, "SELECT COUNT(*) FROM work_queue WHERE id <> $1", "").await?;
+    Ok(Status { domain, users, running_jobs, queued_work, data_sources })
 }
 
 async fn count(store: &Store, statement: &'static str, argument: &str) -> Result<u64, sqlx::Error> {

@@ -12,7 +12,8 @@ async fn a_category_is_created_changed_used_and_deleted() -> Result<(), Failure>
     let all = ask::<Categories>(&nobody, json!({})).await?;
     assert_eq!((&all[0]["id"], &all[0]["isDefault"]), (&json!("default"), &json!(true)));
     assert_eq!((&all[1]["name"], &all[1]["isSystem"]), (&json!("Direct Access"), &json!(true)));
-    let input = json!({ "input": { "name": "Purpose", "icon": "flag", "canCreate": false, "multiDataSource": false,
+    assert_eq!((&all[2]["id"], &all[2]["isSystem"]), (&json!("purpose"), &json!(false)));
+    let input = json!({ "input": { "name": "Project", "icon": "flag", "canCreate": false, "multiDataSource": false,
         "defaultTypePerDataSource": [{ "DataSource": "warehouse", "Type": "role" }], "nameRegEx": "P_[A-Z]+",
         "nameRegExMsg": "start with P_", "locksOnCreate": ["NameLock"], "allowedWhatItems": { "dataObject": false },
         "allowedWhoItems": { "user": true, "group": false, "inheritance": false, "self": true, "categories": ["default"] } } });
@@ -46,7 +47,7 @@ async fn a_category_is_created_changed_used_and_deleted() -> Result<(), Failure>
     let manager = site.client_with("manager", &[Role::AccessManager]).await?;
     let grant = json!({ "input": { "name": "G", "action": "Grant", "category": id } });
     let made = expect::<NewControl>(&manager, grant, "AccessProviderWithOptionalAccessRequests").await?;
-    assert_eq!(made["accessProvider"]["category"]["name"], "Purpose");
+    assert_eq!(made["accessProvider"]["category"]["name"], "Project");
     expect::<DropCategory>(&admin, json!({ "id": id }), "InvalidInputError").await?;
     let control = json!({ "id": made["accessProvider"]["id"] });
     expect::<DropControl>(&manager, control, "AccessProvider").await?;
@@ -54,6 +55,7 @@ async fn a_category_is_created_changed_used_and_deleted() -> Result<(), Failure>
     expect::<DropCategory>(&admin, json!({ "id": id }), "DeleteGrantCategory").await?;
     expect::<OneCategory>(&admin, json!({ "id": id }), "NotFoundError").await?;
     expect::<DropCategory>(&admin, json!({ "id": id }), "NotFoundError").await?;
+    expect::<DropCategory>(&admin, json!({ "id": "purpose" }), "DeleteGrantCategory").await?;
     for kept in ["default", "direct-access"] {
         expect::<DropCategory>(&admin, json!({ "id": kept }), "PermissionDeniedError").await?;
     }

@@ -83,7 +83,7 @@ async fn masks_are_those_that_the_connector_announced() -> Result<(), Failure> {
 }
 
 fn object(id: &str, parent: &str, kind: &str, tag: Option<&str>) -> Value {
-    let tags = tag.map(|value| json!([{ "key": "level", "stringValue": value, "source": "test" }]));
+    let tags = tag.map(|value| json!([{ "key": "level", "value": value, "source": "test" }]));
     json!({ "externalId": id, "name": id, "fullName": if parent.is_empty() { id.to_owned() } else { format!("{parent}/{id}") },
         "type": kind, "description": "", "parentExternalId": parent, "tags": tags,
         "dataType": (kind == "column").then_some("text") })
