@@ -224,13 +224,12 @@ impl Files {
         }
         let key = new_id();
         let valid = Duration::from_millis(UPLOAD_MILLISECONDS.unsigned_abs());
-        let (place, secret, state) = match self.storage.signed_upload(&key, length, sha256, valid).await? {
-            Some(signed) => (Place::Store(signed), new_secret(), "direct"),
-            None => {
-                let secret = new_secret();
-                (Place::Here { secret: secret.clone() }, secret, "open")
-            }
-        };
+        let secret = new_secret();
+        let signed = self.storage.signed_upload(&key, length, sha256, valid).await?;
+        let (place, state) = signed.map_or_else(
+            || (Place::Here { secret: secret.clone() }, "open"),
+            |signed| (Place::Store(signed), "direct"),
+        );
         sqlx::query(
             "INSERT INTO uploads (file_key, secret_hash, content_length, sha256, expires_at, state) \
              VALUES ($1, $2, $3, $4, $5, $6)",

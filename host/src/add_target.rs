@@ -11,6 +11,7 @@
 //! missing. Secrets are stored as the name of an environment variable wherever the person agrees.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::path::Path;
 
 use crate::cli::AddTargetArgs;
@@ -206,7 +207,7 @@ impl Adding<'_> {
                 }
                 Err(error) if complete || self.is_alone() => return Err(error.into()),
                 Err(error) => {
-                    self.display.warning(&format!("that did not work: {}", escaped(&error.to_string())))
+                    self.display.warning(&format!("that did not work: {}", escaped(&error.to_string())));
                 }
             }
         }
@@ -245,12 +246,11 @@ impl Adding<'_> {
     async fn connector(&self) -> Result<(String, Connector, ConnectorInfo), Failure> {
         let sandbox = Sandbox::shared(&cache_location())?;
         loop {
-            let name = match &self.arguments.connector_name {
-                Some(name) => name.clone(),
-                None => {
-                    let question = "Connector: a path to a .wasm file, or a name in the connector folders";
-                    self.asking.text(question, None, not_empty()).await?
-                }
+            let name = if let Some(name) = &self.arguments.connector_name {
+                name.clone()
+            } else {
+                let question = "Connector: a path to a .wasm file, or a name in the connector folders";
+                self.asking.text(question, None, not_empty()).await?
             };
             let loaded = async {
                 let path = locate(&name, &self.outline.base_dir, &self.outline.connector_path)?;
@@ -472,10 +472,11 @@ impl Adding<'_> {
     fn report(&self, path: &Path, name: &str, withheld: &[String]) -> String {
         let mut text = format!("added the target `{name}` to {}\n", path.display());
         for grant in withheld {
-            text.push_str(&format!(
+            let _ = writeln!(
+                text,
                 "not granted: network access to {grant}; if it may, add to the target: \
-                 sandbox: {{ network: [\"{grant}\"] }}\n"
-            ));
+                 sandbox: {{ network: [\"{grant}\"] }}"
+            );
         }
         let by_hand = !self.outline.embedded
             && !self.outline.skip_authentication
@@ -488,7 +489,7 @@ impl Adding<'_> {
         } else {
             format!(" --config-file {}", quoted(&path.display().to_string()))
         };
-        text.push_str(&format!("next: raito run{file} --only-targets {}\n", quoted(name)));
+        let _ = writeln!(text, "next: raito run{file} --only-targets {}", quoted(name));
         text
     }
 }

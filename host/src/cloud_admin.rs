@@ -69,6 +69,7 @@ pub async fn start(arguments: &ServeArgs) -> Result<Server, Failure> {
         domain,
         database: database(&arguments.place.database)?,
         job_timeout: arguments.job_timeout,
+        lease: arguments.lease,
         operations: Operations {
             storage: arguments.place.storage.clone(),
             storage_proxy: arguments.storage_proxy,
@@ -83,7 +84,6 @@ pub async fn start(arguments: &ServeArgs) -> Result<Server, Failure> {
             shutdown_delay: arguments.shutdown_delay,
             shutdown_grace: arguments.shutdown_grace,
         },
-        ..ServerConfig::default()
     };
     Server::start(config).await.map_err(|error| {
         let failure = failed(

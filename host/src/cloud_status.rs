@@ -12,7 +12,8 @@ pub fn text(status: &Status) -> String {
         format!("Raito Cloud for the domain `{}`: {} users\n", status.domain, thousands(status.users));
     if status.running_jobs > 0 || status.queued_work > 0 {
         let (jobs, work) = (thousands(status.running_jobs), thousands(status.queued_work));
-        let _ = writeln!(text, "jobs that run: {jobs}, imports and exports that wait or are being done: {work}");
+        let _ =
+            writeln!(text, "jobs that run: {jobs}, imports and exports that wait or are being done: {work}");
     }
     for source in &status.data_sources {
         let kind = if source.source_type.is_empty() { "not synchronised yet" } else { &source.source_type };

@@ -42,7 +42,7 @@ fn main() -> ExitCode {
     };
     let code = runtime.block_on(async {
         match &cli.command {
-            Command::Run(arguments) => run(&cli, arguments.format).await,
+            Command::Run(arguments) => Box::pin(run(&cli, arguments.format)).await,
             Command::Access(command) => access(&cli, command).await,
             Command::ApplyAccess(arguments) => outcome(apply_access(&cli, arguments).await),
             Command::AddTarget(arguments) => outcome(add_target(&cli, arguments).await),
@@ -74,7 +74,7 @@ async fn run(cli: &Cli, format: Format) -> ExitCode {
         Err(failure) => return fail(&failure),
     };
     if settings.continuous.schedule.is_some() {
-        return run_continuously(cli, format, settings, display, signals).await;
+        return Box::pin(run_continuously(cli, format, settings, display, signals)).await;
     }
     let (interrupter, interrupt) = interrupt::interrupt();
     let run = raito::run::run(&settings, &RunKind::Full, &interrupt, &display);
@@ -359,12 +359,11 @@ async fn restore(arguments: &RestoreArgs) -> Result<(), Failure> {
 /// Waits for an interrupt or, where there is one, the signal with which service managers end a program; gives the exit
 /// code that shells expect for it.
 async fn interrupted() -> u8 {
-    match Signals::listen() {
-        Ok(mut signals) => signals.next_of_one_run().await.at_once(),
-        Err(_) => {
-            let _ = tokio::signal::ctrl_c().await;
-            Ending::Interrupted.at_once()
-        }
+    if let Ok(mut signals) = Signals::listen() {
+        signals.next_of_one_run().await.at_once()
+    } else {
+        let _ = tokio::signal::ctrl_c().await;
+        Ending::Interrupted.at_once()
     }
 }
 

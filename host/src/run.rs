@@ -52,7 +52,9 @@ pub async fn run(
 ) -> RunSummary {
     let started = Instant::now();
     let mut summary = RunSummary { targets: Vec::new(), failure: None, elapsed: started.elapsed() };
-    if let Err(failure) = run_targets(settings, kind, interrupt, display, &mut summary.targets).await {
+    // What waits for a run should not carry it.
+    let run = Box::pin(run_targets(settings, kind, interrupt, display, &mut summary.targets));
+    if let Err(failure) = run.await {
         summary.failure = Some(failure);
     }
     summary.elapsed = started.elapsed();

@@ -500,10 +500,18 @@ async fn write_rules(
     id: &str,
     input: &AccessProviderInput,
 ) -> Result<(), Refusal> {
-    let who =
-        input.who_abac_rule.as_ref().map(|rule| rule.to_stored()).transpose().map_err(Refusal::Invalid)?;
-    let what =
-        input.what_abac_rule.as_ref().map(|rule| rule.to_stored()).transpose().map_err(Refusal::Invalid)?;
+    let who = input
+        .who_abac_rule
+        .as_ref()
+        .map(super::access_rules::WhoAbacRuleInput::to_stored)
+        .transpose()
+        .map_err(Refusal::Invalid)?;
+    let what = input
+        .what_abac_rule
+        .as_ref()
+        .map(super::access_rules::WhatAbacRuleInput::to_stored)
+        .transpose()
+        .map_err(Refusal::Invalid)?;
     if let Some(rule) = &what {
         objects::check_scope(connection, id, &rule.scope).await?;
     }

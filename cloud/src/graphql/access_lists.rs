@@ -29,7 +29,6 @@ use crate::store::sql::Sql;
 /// Who somebody is.
 #[derive(Union)]
 #[graphql(name = "AccessWhoItemItem")]
-#[expect(clippy::large_enum_variant, reason = "one value per element of a page")]
 enum WhoItemItem {
     User(User),
     Group(Group),

@@ -93,7 +93,7 @@ pub(super) async fn write_common_object(
     id: &str,
     object: &ID,
 ) -> Result<(), Refusal> {
-    let found = by_ids(connection, std::slice::from_ref(&object.to_string())).await?;
+    let found = by_ids(connection, std::slice::from_ref(&object.0)).await?;
     let Some(found) = found.get(object.as_str()) else {
         return invalid(format!("commonWhatDataObjectId: there is no data object `{}`", object.as_str()));
     };
@@ -265,13 +265,13 @@ pub(super) async fn check_kinds(connection: &mut Connection, id: &str, action: &
     for row in rows {
         let source: String = row.try_get(0)?;
         let Some(metadata) = metadata(connection, &source).await? else { continue };
-        if let Some(kind) = row.try_get::<Option<String>, _>(1)? {
-            if let Some(known) = metadata.kinds_of(action).filter(|known| !known.contains(&kind.as_str())) {
-                return invalid(format!(
-                    "dataSources.type: the data source `{source}` has no type `{kind}`, but {}",
-                    known.join(", ")
-                ));
-            }
+        if let Some(kind) = row.try_get::<Option<String>, _>(1)?
+            && let Some(known) = metadata.kinds_of(action).filter(|known| !known.contains(&kind.as_str()))
+        {
+            return invalid(format!(
+                "dataSources.type: the data source `{source}` has no type `{kind}`, but {}",
+                known.join(", ")
+            ));
         }
         let Some(types) = metadata.object_types_of(action).filter(|types| !types.is_empty()) else {
             continue;

@@ -94,13 +94,12 @@ impl Loader<SourcesOf> for Batches {
             let mut found: HashMap<SourcesOf, Self::Value> = HashMap::new();
             for row in sql.rows(self.store.pool()).await? {
                 let source: String = row.try_get(1)?;
-                let known = match metadata.get(&source) {
-                    Some(known) => known.clone(),
-                    None => {
-                        let read = self.metadata(&source).await?;
-                        metadata.insert(source.clone(), read.clone());
-                        read
-                    }
+                let known = if let Some(known) = metadata.get(&source) {
+                    known.clone()
+                } else {
+                    let read = self.metadata(&source).await?;
+                    metadata.insert(source.clone(), read.clone());
+                    read
                 };
                 let errors: Option<String> = row.try_get(6)?;
                 found.entry(SourcesOf(row.try_get(0)?)).or_default().push(SyncData {

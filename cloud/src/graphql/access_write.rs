@@ -21,7 +21,6 @@ struct AccessProviderWithOptionalAccessRequests {
 
 /// An access control, or why it was refused. Without access requests it is never an `AccessProvider` alone.
 #[derive(Union)]
-#[expect(clippy::large_enum_variant, reason = "one value per request")]
 enum AccessProviderWithOptionalAccessRequestsResult {
     Done(AccessProviderWithOptionalAccessRequests),
     AccessProvider(AccessProvider),

@@ -21,7 +21,6 @@ macro_rules! announced {
         impl $name {
             $(
                 $(#[$field_doc])*
-                #[expect(clippy::unused_async, reason = "resolvers are asynchronous")]
                 async fn $field(&self) -> $kind { match *self {} }
             )+
         }

@@ -85,6 +85,7 @@ struct GrantCategoryAllowedWhatItems {
 
 /// A category, or why there is none.
 #[derive(Union)]
+#[expect(clippy::large_enum_variant, reason = "one value per request")]
 enum GrantCategoryResult {
     GrantCategory(GrantCategory),
     PermissionDenied(PermissionDeniedError),

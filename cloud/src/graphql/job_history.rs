@@ -25,6 +25,7 @@ const TASK: &str = "SELECT o.job_id, o.job_type, o.status, o.errors, o.warnings,
 /// A run of one target.
 #[derive(Clone, SimpleObject)]
 #[graphql(complex)]
+#[expect(clippy::struct_field_names, reason = "clients know the id by this name")]
 pub(crate) struct Job {
     job_id: String,
     status: Status,

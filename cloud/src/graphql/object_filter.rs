@@ -319,7 +319,6 @@ fn push_pairs(
 }
 
 /// The data sources in question, and what may be requested in them if that matters.
-#[expect(clippy::type_complexity, reason = "a name would say less than the type")]
 async fn sources(
     store: &Store,
     filter: &DataObjectFilterInput,

@@ -117,7 +117,6 @@ pub(super) struct List<'l> {
     /// an index of them and the order column, if the table is long.
     pub(super) scopes: Vec<Vec<(&'static str, String)>>,
     /// Appends ` AND …` for each further condition.
-    #[expect(clippy::type_complexity, reason = "a name would say less than the type")]
     pub(super) filter: &'l (dyn Fn(&mut Sql) -> Result<(), sqlx::Error> + Send + Sync),
     /// The order column of those who do not choose one.
     pub(super) order: &'static str,

@@ -65,6 +65,7 @@ pub(crate) struct RoleAssignment {
 #[ComplexObject]
 impl RoleAssignment {
     /// The role.
+    #[expect(clippy::unused_async, reason = "resolvers are asynchronous")]
     async fn role(&self) -> async_graphql::Result<Role> {
         Role::find(&self.role_id).ok_or_else(|| "the role is not known any more".into())
     }
@@ -141,6 +142,7 @@ pub(super) struct RoleAssignmentFilterInput {
 
 /// The first member that is set decides.
 #[derive(InputObject)]
+#[expect(clippy::struct_field_names, reason = "these are the names that clients send")]
 pub(super) struct RoleAssignmentOrderInput {
     resource_name: Option<Sort>,
     user_name: Option<Sort>,

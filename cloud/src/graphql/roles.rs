@@ -109,12 +109,14 @@ pub(super) struct RoleQuery;
 #[Object]
 impl RoleQuery {
     /// A role.
+    #[expect(clippy::unused_async, reason = "resolvers are asynchronous")]
     async fn role(&self, context: &Context<'_>, id: ID) -> async_graphql::Result<Role> {
         allow(context, Permission::ViewUsers)?;
         Role::find(&id).ok_or_else(|| Refused::not_found("role", &id).into_error())
     }
 
     /// All roles.
+    #[expect(clippy::unused_async, reason = "resolvers are asynchronous")]
     async fn roles(
         &self,
         context: &Context<'_>,

@@ -107,8 +107,10 @@ impl UserMutation {
         &self,
         context: &Context<'_>,
         id: ID,
-        #[graphql(name = "noPassword")] _no_password: Option<bool>,
+        no_password: Option<bool>,
     ) -> async_graphql::Result<UserResult> {
+        // There is nobody to send one to: either way a password is set by `setPassword`.
+        let _ = no_password;
         finish(context, invite(context, &id).await).await
     }
 
@@ -151,10 +153,10 @@ fn checked_email(email: &str) -> Result<String, Unfit> {
 }
 
 /// The address must not be that of another user.
-async fn check_unused(connection: &mut Connection, email: &str, user: &str) -> Result<(), Unfit> {
+async fn check_unused(connection: &mut Connection, email: &str, owner: &str) -> Result<(), Unfit> {
     let used = sqlx::query("SELECT 1 FROM users WHERE email_key = $1 AND id <> $2")
         .bind(email.to_lowercase())
-        .bind(user)
+        .bind(owner)
         .fetch_optional(connection)
         .await?;
     match used {
@@ -231,7 +233,7 @@ async fn write_own_business(connection: &mut Connection, id: &str, input: &UserI
         }
         require(connection, delegate).await?;
     }
-    let text = |value: &MaybeUndefined<String>| value.as_opt_ref().map(|value| value.cloned());
+    let text = |value: &MaybeUndefined<String>| value.as_opt_ref().map(Option::<&String>::cloned);
     let moment = |value: &MaybeUndefined<Time>| value.as_opt_ref().map(|value| value.map(|time| time.0));
     if let Some(slack) = text(&input.slack_user_id) {
         sqlx::query("UPDATE users SET slack_user_id = $2 WHERE id = $1")

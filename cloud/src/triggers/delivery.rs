@@ -20,7 +20,7 @@ const SETTLED: Duration = Duration::from_secs(1);
 /// How long at most after the first one, however many follow.
 const LONGEST: Duration = Duration::from_secs(5);
 /// How long a claim holds if its server dies. Longer than it takes to write.
-const CLAIM: Duration = Duration::from_secs(60);
+const CLAIM: Duration = Duration::from_mins(1);
 /// How often what is over is removed.
 const TIDY: Duration = Duration::from_mins(5);
 /// How long a synchronisation that somebody asked for waits for a listener.

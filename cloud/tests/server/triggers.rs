@@ -14,7 +14,7 @@ use crate::Failure;
 use crate::client::{Client, Site, text};
 
 /// Nothing takes nearly as long, unless it never comes.
-const GUARD: Duration = Duration::from_secs(60);
+const GUARD: Duration = Duration::from_mins(1);
 const URL: &str = "query CliTriggerWebSocket { cliTriggerUrl { ... on CliTriggerUrl { url } \
                    ... on PermissionDeniedError { err: message } } }";
 const TRIGGER: &str = "mutation($input: SyncTriggerInput!){triggerSync(input: $input){__typename \

@@ -21,7 +21,7 @@ const ARGUMENTS: usize = 4_000;
 
 /// Where a database is.
 pub(crate) enum Database {
-    /// SQLite, in this folder of a server.
+    /// `SQLite`, in this folder of a server.
     File(PathBuf),
     /// PostgreSQL, by its address.
     Postgres(String),
@@ -153,8 +153,8 @@ impl Connection {
 
     async fn execute(&mut self, statement: &'static str) -> Result<(), Failure> {
         match self {
-            Connection::Sqlite(connection) => drop(connection.execute(statement).await?),
-            Connection::Postgres(connection) => drop(connection.execute(statement).await?),
+            Connection::Sqlite(connection) => connection.execute(statement).await.map(|_| ())?,
+            Connection::Postgres(connection) => connection.execute(statement).await.map(|_| ())?,
         }
         Ok(())
     }

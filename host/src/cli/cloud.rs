@@ -49,7 +49,7 @@ pub struct PlaceArgs {
         hide_env_values = true
     )]
     pub database: String,
-    /// Where uploaded files are kept: s3://BUCKET/PREFIX or file:///FOLDER [default: a folder in the data folder]
+    /// Where uploaded files are kept: <s3://BUCKET/PREFIX> or <file:///FOLDER> [default: a folder in the data folder]
     #[arg(long, value_name = "ADDRESS", env = "RAITO_CLOUD_STORAGE")]
     pub storage: Option<StorageAddress>,
 }
@@ -112,6 +112,9 @@ pub struct ServeArgs {
     /// Time without a sign of life after which a job is given up as timed out
     #[arg(long, value_name = "TIME", default_value = "24h", value_parser = time)]
     pub job_timeout: Duration,
+    /// Time after which other servers on the database take over the work of one that has vanished
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = time)]
+    pub lease: Duration,
     /// Requests at work at the same time; more are answered with 503
     #[arg(long, value_name = "COUNT", default_value = "512", value_parser = at_least_one::<usize>)]
     pub max_requests: usize,

@@ -136,5 +136,8 @@ fn nodes<T: DeserializeOwned>(what: &'static str, mut page: Value) -> Result<Vec
 }
 
 fn refused(what: &'static str) -> CloudError {
-    CloudError::Graphql { what, messages: vec!["the API user may not do that, or there is one of this name".to_owned()] }
+    CloudError::Graphql {
+        what,
+        messages: vec!["the API user may not do that, or there is one of this name".to_owned()],
+    }
 }

@@ -144,9 +144,8 @@ impl Outline {
             Some(Value::List(items)) => items,
             _ => &[],
         };
-        let listed = match find(&new, "targets").map(|node| node.value) {
-            Some(Value::List(items)) => items,
-            _ => return Ok(false),
+        let Some(Value::List(listed)) = find(&new, "targets").map(|node| node.value) else {
+            return Ok(false);
         };
         let Some((last, before)) = listed.split_last() else { return Ok(false) };
         let targets = before.len() == old.len()

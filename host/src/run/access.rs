@@ -22,9 +22,10 @@ pub(super) async fn run(task: &Task<'_>, done: &mut Vec<StepSummary>) -> Result<
     let to_target = task.part(Step::AccessToTarget);
     let (mut earlier, mut not_applied) = (Vec::new(), None);
     if capabilities.apply {
-        let filter = match task.target.scope.out_of_sync && capabilities.partial_apply {
-            true => AccessFilter::OutOfSync,
-            false => AccessFilter::All,
+        let filter = if task.target.scope.out_of_sync && capabilities.partial_apply {
+            AccessFilter::OutOfSync
+        } else {
+            AccessFilter::All
         };
         let applied = match to_the_target(&to_target, filter).await {
             Ok(applied) => applied,

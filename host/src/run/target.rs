@@ -112,7 +112,8 @@ async fn steps(
 ) -> Result<(), Failure> {
     let work = async {
         run.update_job(Status::InProgress, &[]).await;
-        all_steps(run, done).await
+        // The steps hold far more than what waits for them.
+        Box::pin(all_steps(run, done)).await
     };
     let outcome = interrupt.or(work).await.unwrap_or_else(|| Err(interrupted()));
     // What was exchanged is kept however it ended.

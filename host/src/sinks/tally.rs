@@ -35,7 +35,9 @@ mod tests {
     fn order_does_not_matter_and_everything_else_does() {
         let tally = |ids: &[&str]| {
             let mut tally = Tally::default();
-            ids.iter().for_each(|id| tally.add(id));
+            for id in ids {
+                tally.add(id);
+            }
             tally
         };
         assert_eq!(tally(&["a", "b", "c"]), tally(&["c", "a", "b"]));

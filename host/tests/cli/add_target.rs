@@ -12,7 +12,7 @@ use crate::place::{Place, guest};
 use crate::served::{PASSWORD, Served, USER};
 
 /// How long an answer of the program may take.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// The program at a terminal, which the system's `script` makes.
 struct Terminal {
@@ -48,10 +48,10 @@ impl Terminal {
                 self.unread.drain(..at + text.len());
                 return;
             }
-            match self.shown.recv_timeout(end.saturating_duration_since(Instant::now())) {
-                Ok(bytes) => self.unread.push_str(&String::from_utf8_lossy(&bytes)),
-                Err(_) => panic!("{text:?} was not shown, but {:?}", self.unread),
-            }
+            let Ok(bytes) = self.shown.recv_timeout(end.saturating_duration_since(Instant::now())) else {
+                panic!("{text:?} was not shown, but {:?}", self.unread)
+            };
+            self.unread.push_str(&String::from_utf8_lossy(&bytes));
         }
     }
 
@@ -134,8 +134,8 @@ fn a_terminal_is_asked_and_the_file_extended() {
         .replace("\n# loud", &format!("{target}\n# loud"));
     let found = place.read("raito.yml");
     assert_eq!(found, expected);
-    let mode = std::fs::metadata(place.path().join("raito.yml")).unwrap().permissions().mode();
-    assert_eq!(mode & 0o777, 0o600);
+    let metadata = std::fs::metadata(place.path().join("raito.yml")).unwrap();
+    assert_eq!(metadata.permissions().mode() & 0o777, 0o600);
     assert_eq!(place.holds("Wrong-Horse-8").or(place.holds(PASSWORD)), None, "no password is stored");
 
     let run =

@@ -63,7 +63,11 @@ fn flags_that_nobody_knows_and_flags_that_are_not_here_are_refused() {
         "flag --cron: `cron` must not come more often than once an hour",
         "give a single minute",
     );
-    place.raito(&["add-target"]).finish().failed(3, "nobody can be asked for `--name`", "there is no terminal");
+    place.raito(&["add-target"]).finish().failed(
+        3,
+        "nobody can be asked for `--name`",
+        "there is no terminal",
+    );
     place.run(&["--skip-tag-sync=perhaps"]).failed(3, "must be true or false", "");
     place.run(&["--", "--users=4"]).failed(3, "only works together with `--connector-name`", "in the file");
     place.assert_nothing_imported();

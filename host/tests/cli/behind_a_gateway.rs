@@ -30,16 +30,14 @@ fn behind_with(
     (place, served, gateway)
 }
 
-fn status(line: &str) -> Option<(String, String)> {
-    Some((format!("{line}\r\n"), "busy".to_owned()))
+fn status(line: &str) -> (String, String) {
+    (format!("{line}\r\n"), "busy".to_owned())
 }
 
 /// The requests that say something about one step, in order.
 fn of_step(gateway: &Gateway, step: &str) -> Vec<String> {
     let mut names = gateway.names();
-    names.retain(|name| {
-        name.split(' ').nth(1) == Some(step) || name.ends_with(&format!("task={step}"))
-    });
+    names.retain(|name| name.split(' ').nth(1) == Some(step) || name.ends_with(&format!("task={step}")));
     for name in &mut names {
         if let Some((path, _)) = name.split_once('?') {
             *name = path.to_owned();
@@ -62,7 +60,7 @@ fn the_log_of_each_step_is_handed_in_after_its_end() {
         ];
         assert_eq!(end, expected, "{names:?}");
     }
-    let log = place.holds("data source of the target \"company\"").expect("no log arrived");
+    let log = place.holds("data source of the target \"company\"").unwrap();
     let log = std::fs::read_to_string(log).unwrap();
     for line in log.lines() {
         let mut words = line.splitn(4, ' ');
@@ -78,7 +76,7 @@ fn the_log_of_each_step_is_handed_in_after_its_end() {
 #[test]
 fn the_log_of_a_failed_step_comes_before_the_news_of_its_failure() {
     let (place, _served, gateway) = behind(|request| {
-        (request.name() == "importIdentityRequest").then(|| status("500 Internal Server Error")).flatten()
+        (request.name() == "importIdentityRequest").then(|| status("500 Internal Server Error"))
     });
     let outcome = run(&place, PASSWORD);
     let outcome =
@@ -121,9 +119,8 @@ fn logs_are_kept_here_where_they_are_not_wanted_there() {
 
 #[test]
 fn a_log_that_is_not_taken_is_a_warning_and_stays_here() {
-    let (place, _served, _proxy) = behind(|request| {
-        (request.name() == "addLogFileToTask DU").then(|| status("403 Forbidden")).flatten()
-    });
+    let (place, _served, _proxy) =
+        behind(|request| (request.name() == "addLogFileToTask DU").then(|| status("403 Forbidden")));
     let outcome = run(&place, PASSWORD).succeeded();
     let warning = outcome.stderr.lines().find(|line| line.starts_with("warning: ")).unwrap();
     assert!(
@@ -139,18 +136,18 @@ fn a_log_that_is_not_taken_is_a_warning_and_stays_here() {
 fn a_token_that_is_refused_in_the_middle_leads_to_one_new_sign_in() {
     let first: Mutex<Option<String>> = Mutex::new(None);
     let (place, _served, gateway) = behind(move |request| {
+        // From the import of users on, the first token does not count.
+        static REVOKED: AtomicUsize = AtomicUsize::new(0);
         if request.authorization.is_empty() {
             return None;
         }
         let mut first = first.lock().unwrap();
         let first = first.get_or_insert_with(|| request.authorization.clone());
-        // From the import of users on, the first token does not count.
-        static REVOKED: AtomicUsize = AtomicUsize::new(0);
         if request.name() == "importIdentityRequest" {
             REVOKED.store(1, Ordering::SeqCst);
         }
         let refused = REVOKED.load(Ordering::SeqCst) == 1 && request.authorization == *first;
-        refused.then(|| status("401 Unauthorized")).flatten()
+        refused.then(|| status("401 Unauthorized"))
     });
     assert_eq!(run(&place, PASSWORD).succeeded().steps("company"), EVERYTHING);
     let seen = gateway.seen();

@@ -60,8 +60,10 @@ fn container_lines() -> Vec<(PathBuf, Vec<String>)> {
         for document in documents(&file) {
             objects(&document, &mut |object| {
                 if object.get("image").is_some_and(|image| image == "raito") {
-                    let line =
-                        object.get("args").or(object.get("command")).unwrap_or_else(|| panic!("{file:?}"));
+                    let line = object
+                        .get("args")
+                        .or(object.get("command"))
+                        .unwrap_or_else(|| panic!("{}", file.display()));
                     lines.push((file.clone(), words(line)));
                 }
             });

@@ -26,8 +26,7 @@ impl Seen {
         let Ok(body) = serde_json::from_str::<Value>(&self.body) else { return self.line.clone() };
         let Some(query) = body["query"].as_str() else { return self.line.clone() };
         let (_, fields) = query.split_once('{').unwrap();
-        let field: String =
-            fields.trim_start().chars().take_while(|character| character.is_ascii_alphanumeric()).collect();
+        let field: String = fields.trim_start().chars().take_while(char::is_ascii_alphanumeric).collect();
         let input = &body["variables"]["input"];
         let words = ["jobType", "status"].map(|key| input[key].as_str().unwrap_or_default());
         [field.as_str(), words[0], words[1]].join(" ").split_whitespace().collect::<Vec<_>>().join(" ")

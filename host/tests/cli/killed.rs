@@ -66,7 +66,8 @@ impl World {
     }
 
     fn serve_with(&mut self, more: &[&str]) {
-        let arguments = [&["--listen", &self.address], more].concat();
+        // What a killed server was doing is taken over after its lease.
+        let arguments = [&["--listen", &self.address, "--lease", "500ms"], more].concat();
         self.served = Some(Served::start_on(&self.place, &arguments, self.database.as_deref()));
     }
 
@@ -118,7 +119,7 @@ fn kill_at_random_moments(postgres: Option<Postgres>) {
     let mut cut_short = 0;
     for round in 0..ROUNDS {
         let now = people(round);
-        let (victim, back_at_once) = (random.next_u64() % 4, random.next_u64() % 2 == 0);
+        let (victim, back_at_once) = (random.next_u64() % 4, random.next_u64().is_multiple_of(2));
         let part = u32::try_from(random.next_u64() % 1000).unwrap();
         let mut child = world.begin(now);
         std::thread::sleep(longest * part / 1000);

@@ -102,7 +102,7 @@ fn a_resource_provider_gets_a_session_without_credentials() {
         ]
     );
     assert!(names.contains(&"currentUser".to_owned()), "{names:?}");
-    let log = place.holds("[info] session: data source ").expect("what the connector said is in the log");
+    let log = place.holds("[info] session: data source ").unwrap();
     assert!(std::fs::read_to_string(log).unwrap().contains("admin@acme.example"));
 
     with_connector(&place, &gateway, &ids, "session", "document: \"{nothingOfTheKind}\"");

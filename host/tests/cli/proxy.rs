@@ -1,6 +1,7 @@
 //! A proxy between the program and a server. It writes every exchange down, and goes wrong at the exchange that a
 //! test names. One thread for each connection, one request on each connection.
 
+use std::fmt::Write as _;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -22,8 +23,6 @@ pub(crate) enum Fault {
     Unanswered,
     /// The server does what it is asked; half of its answer arrives.
     Truncated,
-    /// The server never sees the request, and nothing ever comes back.
-    Silence,
 }
 
 /// When requests go wrong.
@@ -166,11 +165,6 @@ fn pass(mut client: TcpStream, state: &Mutex<State>) -> io::Result<()> {
             return finish(&mut client, answer.as_bytes());
         }
         Some(Fault::Refused) => return reset(&client),
-        Some(Fault::Silence) => {
-            // Until the client has had enough.
-            let _ = client.read(&mut [0]);
-            return Ok(());
-        }
         Some(Fault::Unanswered | Fault::Truncated) | None => {}
     }
     let Ok(answer) = ask(&server, &exchange) else {
@@ -204,7 +198,7 @@ fn read(client: &TcpStream) -> io::Result<Option<Exchange>> {
     if reader.read_line(&mut line)? == 0 {
         return Ok(None);
     }
-    exchange.line = line.trim_end().trim_end_matches(" HTTP/1.1").to_owned();
+    line.trim_end().trim_end_matches(" HTTP/1.1").clone_into(&mut exchange.line);
     loop {
         line.clear();
         reader.read_line(&mut line)?;
@@ -237,11 +231,11 @@ fn ask(server: &str, exchange: &Exchange) -> io::Result<Vec<u8>> {
     let mut head = format!("{} HTTP/1.1\r\nconnection: close\r\n", exchange.line);
     for (name, value) in &exchange.headers {
         if !["connection", "content-length", "transfer-encoding"].contains(&name.as_str()) {
-            head.push_str(&format!("{name}: {value}\r\n"));
+            let _ = write!(head, "{name}: {value}\r\n");
         }
     }
     if !exchange.line.starts_with("GET ") {
-        head.push_str(&format!("content-length: {}\r\n", exchange.body.len()));
+        let _ = write!(head, "content-length: {}\r\n", exchange.body.len());
     }
     head.push_str("\r\n");
     stream.write_all(&[head.as_bytes(), &exchange.body].concat())?;

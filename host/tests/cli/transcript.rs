@@ -127,8 +127,11 @@ fn told(exchange: &Exchange, words: &Words, kinds: &mut Kinds) -> String {
     let mut headers: Vec<_> =
         exchange.headers.iter().filter(|(name, _)| !PLAIN.contains(&name.as_str())).collect();
     headers.sort();
-    let headers: String = headers.iter().map(|(name, value)| format!("#     {name}: {value}\n")).collect();
-    let kind = kinds.letter(words.apply(&headers));
+    let mut told = String::new();
+    for (name, value) in headers {
+        let _ = writeln!(told, "#     {name}: {value}");
+    }
+    let kind = kinds.letter(words.apply(&told));
     let mut text = format!("{kind}  {}\n", exchange.line);
     if exchange.body.is_empty() || exchange.line.starts_with("PUT ") {
         return words.apply(&text);

@@ -117,7 +117,11 @@ fn at_every_request_of(lane: usize, fault: Fault, lasting: bool) {
         }
         // A run that ended right has left nothing to do.
         if outcome.code != 0 {
-            assert_eq!(world.run().succeeded().target("company")["failure"], Value::Null, "{case}: the next run");
+            assert_eq!(
+                world.run().succeeded().target("company")["failure"],
+                Value::Null,
+                "{case}: the next run"
+            );
             assert_eq!(world.held(&source), whole, "{case}: after the next run");
         }
     }
