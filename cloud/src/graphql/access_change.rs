@@ -14,6 +14,7 @@ use super::access_enums::{AccessProviderAction, WhoAndWhatType};
 use super::access_input::{AccessProviderInput, AccessProviderLockType, WhoItemInput};
 use super::access_members as members;
 use super::access_objects as objects;
+use super::access_rules::{WhatAbacRuleInput, WhoAbacRuleInput};
 use super::errors::NotFoundError;
 use crate::changes;
 use crate::ids::{new_id, now};
@@ -503,13 +504,13 @@ async fn write_rules(
     let who = input
         .who_abac_rule
         .as_ref()
-        .map(super::access_rules::WhoAbacRuleInput::to_stored)
+        .map(WhoAbacRuleInput::to_stored)
         .transpose()
         .map_err(Refusal::Invalid)?;
     let what = input
         .what_abac_rule
         .as_ref()
-        .map(super::access_rules::WhatAbacRuleInput::to_stored)
+        .map(WhatAbacRuleInput::to_stored)
         .transpose()
         .map_err(Refusal::Invalid)?;
     if let Some(rule) = &what {

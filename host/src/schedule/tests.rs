@@ -1,3 +1,5 @@
+//! When runs begin: what is refused, and the times that come next, also around daylight saving.
+
 #![expect(clippy::unwrap_used, reason = "a failed test should stop where it fails")]
 
 use jiff::Zoned;
