@@ -170,7 +170,7 @@ pub(super) async fn delete(editor: &mut Editor<'_>, id: &str, override_locks: bo
     check_lock(connection, id, "DeleteLock", "id", override_locks).await?;
     touch(connection, id).await?;
     // Those whose who-list it was in change as well.
-    for other in holders(connection, id).await? {
+    for other in members::holders(connection, id).await? {
         touch(connection, &other).await?;
     }
     sqlx::query("UPDATE access_providers SET state = 'Deleted' WHERE id = $1")
@@ -263,7 +263,7 @@ async fn write_holders(
     id: &str,
     wanted: &[(String, Option<i64>)],
 ) -> Result<(), Refusal> {
-    let before = holders(editor.connection, id).await?;
+    let before = members::holders(editor.connection, id).await?;
     for other in before.iter().filter(|other| !wanted.iter().any(|(wanted, _)| wanted == *other)) {
         edit_who(editor, other, std::iter::once("accessProvider")).await?;
         sqlx::query(
@@ -294,17 +294,6 @@ async fn write_holders(
         }
     }
     Ok(())
-}
-
-/// The access controls whose who-lists one is in.
-async fn holders(connection: &mut Connection, id: &str) -> Result<Vec<String>, sqlx::Error> {
-    let rows = sqlx::query(
-        "SELECT DISTINCT access_provider_id FROM access_provider_who WHERE kind = 'accessProvider' AND item = $1",
-    )
-    .bind(id)
-    .fetch_all(connection)
-    .await?;
-    rows.iter().map(|row| row.try_get(0)).collect()
 }
 
 /// Raises the version: the next export hands it out.

@@ -261,3 +261,14 @@ async fn refuse_circle(connection: &mut Connection, id: &str, field: &str) -> Re
     }
     Ok(())
 }
+
+/// The access controls whose who-lists one is in.
+pub(super) async fn holders(connection: &mut Connection, id: &str) -> Result<Vec<String>, sqlx::Error> {
+    let rows = sqlx::query(
+        "SELECT DISTINCT access_provider_id FROM access_provider_who WHERE kind = 'accessProvider' AND item = $1",
+    )
+    .bind(id)
+    .fetch_all(connection)
+    .await?;
+    rows.iter().map(|row| row.try_get(0)).collect()
+}
